@@ -1,0 +1,79 @@
+"""Canonical JSON out, strict JSON in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countermark.canonical import InvalidJson, decode, digest_of, encode, pick
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_what_is_written_is_read_back(value: object) -> None:
+    assert decode(encode(value)) == value
+
+
+@given(values)
+def test_key_order_does_not_matter(value: object) -> None:
+    shuffled = json.loads(json.dumps(value), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert digest_of(shuffled) == digest_of(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"a":1,"a":2}', "twice"),
+        (b"NaN", "NaN"),
+        (b"[Infinity]", "Infinity"),
+        (b"1e400", "finite"),
+        (b'"\\ud800"', "surrogate"),
+        (b"[" * 65 + b"]" * 65, "nested"),
+        (b"[" * 100_000, "nested"),
+        (b"\xff", "UTF-8"),
+        (b"{", "line 1"),
+        (b"", "line 1"),
+        (b"9" * 5000, "digits"),
+    ],
+)
+def test_what_is_refused(data: bytes, why: str) -> None:
+    with pytest.raises(InvalidJson, match=why):
+        decode(data)
+
+
+def test_too_long_is_refused_before_parsing() -> None:
+    with pytest.raises(InvalidJson, match="limit"):
+        decode(b"[" + b" " * 100 + b"]", max_bytes=50)
+
+
+def test_no_fraction_in_what_is_signed() -> None:
+    with pytest.raises(InvalidJson, match="decimals stand in strings"):
+        decode(b"[1.5]", floats=False)
+    assert decode(b"[1.5]") == [1.5]
+
+
+def test_brackets_in_strings_are_no_depth() -> None:
+    assert decode(encode("[" * 500 + '"')) == "[" * 500 + '"'
+
+
+@given(st.text(), st.integers(1, 1000))
+def test_pick_is_in_range_and_fixed(path: str, count: int) -> None:
+    assert 0 <= pick(path, count) < count
+    assert pick(path, count) == pick(path, count)
+
+
+def test_pick_known_answer() -> None:
+    # SHA-256("abc") = ba7816bf...20015ad; its last byte is 0xad = 173.
+    assert pick("abc", 256) == 0xAD
