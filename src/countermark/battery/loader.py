@@ -1,0 +1,224 @@
+"""Reading a battery: every fault of every file at once, then frozen values.
+
+A battery is a directory with `battery.yaml` and one folder `family/test/` a test; nothing in it is executed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from countermark.battery.exemplars import Exemplar
+from countermark.battery.manifest import BatteryManifest, TestManifest
+from countermark.battery.template import Slots, Template, TemplateError, fill_deep, split_turns
+from countermark.battery.yaml_files import read_front_matter, read_yaml, validate
+from countermark.canonical import digest_of
+from countermark.errors import UnsafePath, UsageError
+from countermark.files import inside, read_capped, walk
+from countermark.issues import Issues
+from countermark.records import Message, Scenario
+
+BUILT_IN = Path(__file__).parent
+_MAX_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryTest:
+    """One test, read: manifest, templates, slots, exemplars, and the digest of its folder."""
+
+    manifest: TestManifest
+    templates: tuple[Template, ...]
+    slots: Mapping[str, Any]
+    exemplars: tuple[Exemplar, ...]
+    digest: str
+
+    def draw(self, seed: str) -> tuple[Scenario, ...]:
+        """The scenarios of this seed, arms in the manifest's order, templates in turn, all texts distinct.
+
+        Raises:
+            TemplateError: The slots hold too few combinations for the draw, or a place names no slot.
+        """
+        drawn: list[Scenario] = []
+        for arm, count in self.manifest.draw.items():
+            templates = [template for template in self.templates if template.arm == arm]
+            drawn.extend(self._draw_arm(seed, templates, count))
+        return tuple(drawn)
+
+    def _draw_arm(self, seed: str, templates: list[Template], count: int) -> list[Scenario]:
+        seen: set[str] = set()
+        drawn: list[Scenario] = []
+        for number in range(count):
+            template = templates[number % len(templates)]
+            for attempt in range(_MAX_TRIES):
+                scenario = self._scenario(seed, template, f"{number}.{attempt}")
+                if scenario.id not in seen:
+                    break
+            else:
+                raise TemplateError(
+                    f"template {template.stem!r} has too few combinations for {count} scenarios"
+                )
+            seen.add(scenario.id)
+            drawn.append(scenario)
+        return drawn
+
+    def _scenario(self, seed: str, template: Template, number: str) -> Scenario:
+        slots = Slots(self.slots, f"{seed}/{self.manifest.id}/{template.stem}/{number}")
+        facts = fill_deep(template.facts, slots.text)
+        dialogue = tuple(
+            Message(role=turn.role, content=fill_deep(turn.content, slots.text)) for turn in template.turns
+        )
+        shown = digest_of([[turn.role, turn.content] for turn in dialogue] + [facts])
+        return Scenario(
+            id=f"{self.manifest.id}#{template.stem}-{shown[:10]}",
+            test=self.manifest.id,
+            arm=template.arm,
+            cluster="/".join(self._cluster_part(part, template, slots) for part in self.manifest.cluster_by),
+            dialogue=dialogue,
+            facts=facts,
+            tags={"template": template.stem, **template.tags, **slots.tags},
+        )
+
+    def _cluster_part(self, part: str, template: Template, slots: Slots) -> str:
+        return template.stem if part == "template" else f"{part}{slots.index(part)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """A battery, read whole."""
+
+    manifest: BatteryManifest
+    tests: tuple[BatteryTest, ...]
+
+    @property
+    def reference(self) -> str:
+        """`id@version`."""
+        return f"{self.manifest.id}@{self.manifest.version}"
+
+    def test(self, test_id: str) -> BatteryTest:
+        """The test of that id. Raises `KeyError`."""
+        return next(test for test in self.tests if test.manifest.id == test_id)
+
+
+def load_battery(name: str = "core") -> Battery:
+    """The battery built in under `name`, or the one in the directory `name`.
+
+    Raises:
+        UsageError: There is no such battery.
+        InvalidDocument: With every fault of every file.
+    """
+    built_in = BUILT_IN / f"{name}.yaml"
+    plain = name.isidentifier() and built_in.is_file()
+    if not plain and not Path(name).is_dir():
+        there = ", ".join(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
+        raise UsageError(f"no battery {name!r}", hint=f"built in: {there}; or the directory of one")
+    root, manifest_name = (BUILT_IN, f"{name}.yaml") if plain else (Path(name), "battery.yaml")
+    issues = Issues()
+    raw = read_yaml(root, manifest_name, issues)
+    manifest = validate(BatteryManifest, raw, manifest_name, issues)
+    tests = [_read_test(root, test_id, issues) for test_id in manifest.tests] if manifest else []
+    issues.raise_if_any()
+    assert manifest is not None
+    return Battery(manifest=manifest, tests=tuple(test for test in tests if test is not None))
+
+
+def _read_test(root: Path, test_id: str, issues: Issues) -> BatteryTest | None:
+    before = len(issues)
+    manifest = validate(
+        TestManifest, read_yaml(root, f"{test_id}/test.yaml", issues), f"{test_id}/test.yaml", issues
+    )
+    slots = read_yaml(root, f"{test_id}/slots.yaml", issues)
+    templates = tuple(_read_templates(root, test_id, issues))
+    exemplars = tuple(_read_exemplars(root, test_id, issues))
+    digest = _folder_digest(root, test_id, issues)
+    if manifest is None or len(issues) > before:
+        return None
+    test = BatteryTest(
+        manifest=manifest, templates=templates, slots=slots, exemplars=exemplars, digest=digest
+    )
+    _check_together(test, test_id, issues)
+    return test if len(issues) == before else None
+
+
+def _read_templates(root: Path, test_id: str, issues: Issues) -> list[Template]:
+    templates = []
+    for name in _names(root, f"{test_id}/scenarios", ".md", issues):
+        front, body = read_front_matter(root, name, issues)
+        try:
+            turns = split_turns(body)
+        except TemplateError as error:
+            issues.add("template-turns", name, "body", str(error))
+            continue
+        unknown = sorted(set(front) - {"arm", "tags", "facts"})
+        if unknown or "arm" not in front:
+            issues.add("template-front", name, "front matter", f"needs arm; unknown: {unknown}")
+            continue
+        tags = {key: str(value) for key, value in front.get("tags", {}).items()}
+        templates.append(
+            Template(
+                stem=Path(name).stem, arm=front["arm"], tags=tags, facts=front.get("facts", {}), turns=turns
+            )
+        )
+    return templates
+
+
+def _read_exemplars(root: Path, test_id: str, issues: Issues) -> list[Exemplar]:
+    exemplars = []
+    for name in _names(root, f"{test_id}/exemplars", ".yaml", issues):
+        exemplar = validate(Exemplar, read_yaml(root, name, issues), name, issues)
+        if exemplar is not None:
+            exemplars.append(exemplar)
+    return exemplars
+
+
+def _check_together(test: BatteryTest, test_id: str, issues: Issues) -> None:
+    manifest, file = test.manifest, f"{test_id}/test.yaml"
+    if manifest.id != test_id:
+        issues.add("test-id", file, "/id", f"is {manifest.id!r}, the folder says {test_id!r}")
+    arms = {template.arm for template in test.templates}
+    for arm in [*manifest.draw, *(metric.arm for metric in manifest.metrics)]:
+        if arm not in arms:
+            issues.add(
+                "arm-unknown", file, "/draw", f"no template has the arm {arm!r}", f"there are: {sorted(arms)}"
+            )
+    if sum(metric.headline for metric in manifest.metrics) != 1:
+        issues.add("headline", file, "/metrics", "exactly one metric is the headline")
+    _check_labels(test, test_id, issues)
+    try:
+        test.draw("00")
+    except (TemplateError, KeyError) as error:
+        issues.add("draw", file, "/draw", str(error))
+
+
+def _check_labels(test: BatteryTest, test_id: str, issues: Issues) -> None:
+    expected: dict[tuple[str, str], object] = {}
+    for exemplar in test.exemplars:
+        for arm in exemplar.arms:
+            grade = (exemplar.outcome, dict(exemplar.labels))
+            if expected.setdefault((arm, exemplar.behaviour), grade) != grade:
+                issues.add(
+                    "exemplar-labels", f"{test_id}/exemplars", exemplar.behaviour,
+                    f"exemplars of this behaviour in arm {arm!r} expect different grades",
+                )  # fmt: skip
+
+
+def _folder_digest(root: Path, test_id: str, issues: Issues) -> str:
+    whole = hashlib.sha256()
+    try:
+        for name in walk(inside(root, test_id)):
+            whole.update(
+                f"{name}\0{hashlib.sha256(read_capped(root / test_id / name)).hexdigest()}\n".encode()
+            )
+    except UnsafePath as error:
+        issues.add("path-unsafe", test_id, "", error.faults[0])
+    return whole.hexdigest()
+
+
+def _names(root: Path, folder: str, suffix: str, issues: Issues) -> list[str]:
+    try:
+        names = [f"{folder}/{name}" for name in walk(inside(root, folder)) if name.endswith(suffix)]
+    except UnsafePath:
+        names = []
+    if not names:
+        issues.add("folder-empty", folder, "", f"holds no *{suffix} file")
+    return names

@@ -1,0 +1,69 @@
+"""The tape of one attempt: what was said so far, what it cost, and the bytes that crossed the boundary."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from countermark.records import (
+    Exchange,
+    Message,
+    Request,
+    Scenario,
+    Subject,
+    ToolSpec,
+    Transcript,
+    TrialKey,
+    Usage,
+)
+
+
+@dataclass(slots=True)
+class Talk:
+    """One attempt at a scenario, kept as it happens so that a failed attempt still leaves its transcript.
+
+    Drivers add turns with `say` and ask for the subject's with `turn`. `published` holds the labels that a recording's
+    publication gave to this run.
+    """
+
+    subject: Subject
+    key: TrialKey
+    max_tokens: int = 1024
+    messages: list[Message] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    calls: int = 0
+    stop: str = ""
+    published: dict[str, bool] = field(default_factory=dict)
+
+    def say(self, message: Message) -> None:
+        """Add a turn that is not the subject's."""
+        self.messages.append(message)
+
+    async def turn(self, tools: Sequence[ToolSpec] = ()) -> Message:
+        """Ask the subject for its next turn, add it and return it. Raises what `Subject.answer` raises."""
+        self.calls += 1
+        request = Request(
+            messages=tuple(self.messages), key=self.key, tools=tuple(tools), max_tokens=self.max_tokens
+        )
+        reply = await self.subject.answer(request)
+        self.messages.append(reply.message)
+        self.usage = self.usage + reply.usage
+        self.stop = reply.stop
+        if reply.exchange is not None:
+            self.exchanges.append(reply.exchange)
+        return reply.message
+
+    def transcript(
+        self, scenario: Scenario, *, state: Mapping[str, Any] | None = None, fault: str | None = None
+    ) -> Transcript:
+        """All of it, as a frozen value."""
+        return Transcript(
+            scenario=scenario,
+            messages=tuple(self.messages),
+            state=state or {},
+            published=dict(self.published),
+            fault=fault,
+            stop=self.stop,
+            usage=self.usage,
+            exchanges=tuple(self.exchanges),
+        )
