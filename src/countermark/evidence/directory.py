@@ -1,0 +1,75 @@
+"""The audit directory's parts, and sealing them: manifest over every file, one signature over the manifest, last."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from countermark.canonical import digest
+from countermark.evidence.dsse import REPORT_TYPE, sign_statement
+from countermark.evidence.keys import PublicKey, SigningKey
+from countermark.evidence.manifest import MANIFEST, SIGNATURES, hash_file, write_manifest
+from countermark.files import write_atomic
+
+PLAN = "plan/plan.json"
+RUN = "evidence/run-1"
+REPORT = "report/report.json"
+PAGE = "report/index.html"
+TRIALS = "trials.parquet"
+HOW_TO_CHECK = "VERIFY.txt"
+AUDITOR_KEY = "keys/auditor.pub.pem"
+_TEMPLATE = Path(__file__).parent / HOW_TO_CHECK
+
+
+def sign_part(directory: Path, key: SigningKey, predicate_type: str, predicate: Mapping[str, Any]) -> str:
+    """Fix one part (plan/, pack/<subject>/): its MANIFEST.sha256, then one signature over it.
+
+    Returns:
+        SHA-256 of the manifest: the part's identity, `pack_digest` for a pack.
+
+    Raises:
+        InvalidDocument: The part holds a link, a name no audit may hold, or nothing.
+    """
+    _remove_leftovers(directory)
+    subject = digest(write_manifest(directory))
+    write_atomic(directory / SIGNATURES, sign_statement(key, predicate_type, {MANIFEST: subject}, predicate))
+    return subject
+
+
+def seal(audit_dir: Path, key: SigningKey, predicate: Mapping[str, Any]) -> None:
+    """Seal an audit: VERIFY.txt, the auditor's claimed key, the manifest over all files, then the signature over it.
+
+    Sealing again gives the same bytes. Empty directories and drafts of a stopped writer are removed first.
+
+    Args:
+        audit_dir: With plan/plan.json, evidence/run-1 (closed) and report/report.json in place.
+        key: The auditor's, the same that signed the plan and the checkpoints.
+        predicate: `origin`, `size` and `root` of the log, and what else the auditor declares; `plan_sha256` and
+            `report_sha256` are added here.
+
+    Raises:
+        InvalidDocument: A part is missing, or a link or unusable name lies in the directory.
+    """
+    bound = {
+        "plan_sha256": hash_file(audit_dir / PLAN, name=PLAN),
+        "report_sha256": hash_file(audit_dir / REPORT, name=REPORT),
+    }
+    write_atomic(audit_dir / HOW_TO_CHECK, how_to_check(key.public))
+    write_atomic(audit_dir / AUDITOR_KEY, key.public.pem)
+    sign_part(audit_dir, key, REPORT_TYPE, {**predicate, **bound})
+
+
+def how_to_check(key: PublicKey) -> bytes:
+    """The text of VERIFY.txt: checking the seal with sha256sum and openssl alone."""
+    return _TEMPLATE.read_bytes().replace(b"{fingerprint}", key.fingerprint.encode())
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Drafts that a stopped `write_atomic` left, and directories that hold nothing: a manifest could not name them."""
+    for path in sorted(directory.rglob("*"), reverse=True):
+        if path.is_symlink():
+            continue  # left for the manifest to refuse
+        draft = path.name.startswith(".") and path.name.endswith(".tmp") and path.is_file()
+        if draft:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

@@ -1,0 +1,172 @@
+"""Ed25519 keys: made, kept in a file only the owner can read, read strictly, named by their fingerprint."""
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from countermark.canonical import digest
+from countermark.errors import InvalidDocument, UsageError
+from countermark.files import read_capped, sync_directory
+
+_FIELD_PRIME = 2**255 - 19
+_MAX_PEM = 4096
+# y coordinates of the points of small order: under such a key one fixed signature is valid for every message.
+_SMALL_ORDER = {
+    0,
+    1,
+    _FIELD_PRIME - 1,
+    int.from_bytes(
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+    ),
+    int.from_bytes(
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicKey:
+    """An Ed25519 public key, 32 bytes `raw`."""
+
+    raw: bytes
+
+    @cached_property
+    def pem(self) -> bytes:
+        """Its one accepted PEM text."""
+        return self._key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER form (SubjectPublicKeyInfo), in hexadecimal: how policies and signatures name the key."""
+        return digest(
+            self._key.public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Whether `signature` is this key's over `data`."""
+        try:
+            self._key.verify(signature, data)
+        except InvalidSignature:
+            return False
+        return True
+
+    @cached_property
+    def _key(self) -> Ed25519PublicKey:
+        return Ed25519PublicKey.from_public_bytes(self.raw)
+
+
+class SigningKey:
+    """An Ed25519 private key; signatures are deterministic."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = PublicKey(raw=key.public_key().public_bytes_raw())
+
+    @classmethod
+    def generate(cls) -> "SigningKey":
+        """A new key from the system's randomness."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "SigningKey":
+        """The key of a 32-byte seed, for test vectors."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def from_pem(cls, pem: bytes, passphrase: bytes | None = None) -> "SigningKey":
+        """The key in a PKCS#8 PEM text. Raises `UsageError` where it is not one or the passphrase does not open it."""
+        try:
+            key = serialization.load_pem_private_key(pem, passphrase)
+        except TypeError as error:  # a passphrase missing, or one too many
+            wants = "is not encrypted, yet a passphrase was given" if passphrase else "is encrypted"
+            raise UsageError(
+                f"the signing key {wants}", hint="give the passphrase it was made with"
+            ) from error
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise UsageError(
+                "the signing key cannot be read", hint="check the passphrase and the file"
+            ) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise UsageError("the signing key is not an Ed25519 key")
+        return cls(key)
+
+    def sign(self, data: bytes) -> bytes:
+        """The 64-byte signature over `data`."""
+        return self._key.sign(data)
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS#8 PEM, encrypted where a passphrase is given."""
+        lock: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase:
+            lock = serialization.BestAvailableEncryption(passphrase)
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+
+
+def load_or_create_key(home: Path, passphrase: bytes | None = None) -> SigningKey:
+    """The auditor's key in `home`/keys/auditor.pem, made (mode 0600) where there is none.
+
+    Raises:
+        UsageError: Others may read the file, it is not an Ed25519 key, or the passphrase does not open it.
+    """
+    path = home / "keys" / "auditor.pem"
+    if not path.exists():
+        _create(path, SigningKey.generate().pem(passphrase))
+    pem = read_capped(path, max_bytes=_MAX_PEM)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise UsageError(
+            f"{path} has mode {mode:04o}: others on this machine may read the signing key",
+            hint=f"chmod 600 {path}",
+        )
+    return SigningKey.from_pem(pem, passphrase)
+
+
+def parse_public_key(pem: bytes) -> PublicKey:
+    """The key in a PEM text that is exactly what re-encoding it gives.
+
+    Raises:
+        InvalidDocument: Not PEM, not Ed25519, not the one accepted spelling, or a weak key (small order).
+    """
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _refused("is not a PEM public key") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise _refused("is not an Ed25519 key")
+    public = PublicKey(raw=key.public_bytes_raw())
+    height = int.from_bytes(public.raw, "little") & (2**255 - 1)
+    if height >= _FIELD_PRIME or height in _SMALL_ORDER:
+        raise _refused("is a weak key: one signature would be valid for every message")
+    if public.pem != pem:
+        raise _refused("is not spelt as its own re-encoding (line ends, spaces or text around it)")
+    return public
+
+
+def _refused(why: str) -> InvalidDocument:
+    return InvalidDocument([f"public key: [key-refused] {why}"], ["key-refused"])
+
+
+def _create(path: Path, pem: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(descriptor)
+    # A link, unlike a rename, never replaces a key that another process made meanwhile.
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    sync_directory(path.parent)

@@ -1,0 +1,111 @@
+"""The twelve stages in order, and what stops at which failure."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from countermark.errors import CountermarkError, EvidenceError, UnsafePath
+from countermark.evidence.trust import TrustPolicy
+from countermark.verify import container, seals
+from countermark.verify.state import State
+from countermark.verify.verdict import Figures, Notes, Stage, Verdict
+
+if TYPE_CHECKING:
+    from countermark.verify.state import Render
+
+Check = Callable[[State, Notes], None]
+_LAST_OF_FILES = 3
+"""Stages up to this one run whatever fails, so that a file that was touched is named."""
+
+
+def verify(audit_dir: Path, *, trust: TrustPolicy | None, render: "Render | None" = None) -> Verdict:
+    """Check an audit directory without trusting anything in it; nothing is executed, written or fetched.
+
+    Args:
+        audit_dir: Any path; what is wrong with it is in the verdict, never an exception.
+        trust: Whom the reader trusts; None or empty reaches exit code 3 at best.
+        render: From report to the files of report/, to compare with those that are there.
+    """
+    state = State(root=Path(audit_dir), trust=trust, render=render)
+    stages: list[Stage] = []
+    stopped = False
+    for number, (name, check) in enumerate(_STAGES):
+        notes = Notes()
+        if stopped and not (number <= _LAST_OF_FILES and state.sealed):
+            stages.append(Stage(number=number, name=name, state="not reached", details=[]))
+            continue
+        _guarded(check, state, notes)
+        stages.append(notes.stage(number, name))
+        stopped = stopped or notes.broken or (number == _LAST_OF_FILES and state.seal is None)
+    return Verdict(stages=stages, figures=_figures(state))
+
+
+def _guarded(check: Check, state: State, notes: Notes) -> None:
+    try:
+        check(state, notes)
+    except EvidenceError as error:
+        notes.wrong(error.message)
+    except UnsafePath as error:
+        notes.malformed("; ".join(error.faults))
+    except CountermarkError as error:
+        notes.malformed(error.message)
+    except OSError as error:
+        notes.malformed(f"{error.filename}: cannot be read ({error.strerror})")
+    except (ValueError, RecursionError) as error:
+        notes.malformed(f"cannot be read: {error}")
+
+
+def _late(module: str) -> Check:
+    """A stage whose module needs pydantic, and so is imported only when the stage is reached."""
+
+    def check(state: State, notes: Notes) -> None:
+        import_module(f"countermark.verify.{module}").check(state, notes)
+
+    return check
+
+
+def _nothing_to(reason: str) -> Check:
+    def check(state: State, notes: Notes) -> None:
+        del state
+        notes.not_checked(reason)
+
+    return check
+
+
+def _figures(state: State) -> Figures:
+    return Figures(
+        disclosed=state.disclosed,
+        records=len(state.entries),
+        recomputed=state.recomputed,
+        numbers=state.numbers,
+        binding=_binding(state),
+    )
+
+
+def _binding(state: State) -> str:
+    if state.plan is None:
+        return "not established"
+    kinds = [subject.kind for subject in state.plan.subjects]
+    named = {
+        "live": "by name only (B0)",
+        "reference": "simulations, no model behind them",
+        "recording": "recordings, as published",
+    }
+    return "; ".join(f"{kinds.count(kind)} {text}" for kind, text in named.items() if kind in kinds)
+
+
+_STAGES: tuple[tuple[str, Check], ...] = (
+    ("container", container.check),
+    ("trust policy", seals.check_trust),
+    ("signatures", seals.check_signatures),
+    ("manifests", seals.check_manifests),
+    ("chain", _late("chain")),
+    ("identity", _nothing_to("this format version holds no weights and no endpoint descriptor")),
+    ("log", _late("log")),
+    ("transcripts", _late("transcripts")),
+    ("numbers", _late("numbers")),
+    ("redaction", _nothing_to("this format version withholds nothing")),
+    ("anchors", _nothing_to("this format version holds no time stamp")),
+    ("exports", _late("exports")),
+)

@@ -1,0 +1,226 @@
+"""An insider holds the auditor's key and signs again what was changed: the parts convict one another."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_factory import (
+    TEST,
+    TRUST,
+    Bench,
+    attempt,
+    log_pairs,
+    make_audit,
+    rebuild_log,
+    render,
+    reseal,
+    scenarios,
+)
+from countermark.records import Message, Outcome, Status, Transcript, TrialRecord
+from countermark.verify import Verdict, verify
+
+Attempts = list[tuple[TrialRecord, Transcript]]
+
+
+def check(audit: Path) -> Verdict:
+    return verify(audit, trust=TRUST, render=render)
+
+
+def faults(verdict: Verdict, number: int) -> str:
+    stage = verdict.stages[number]
+    assert all(one.state in ("ok", "not checked") for one in verdict.stages[:number]), verdict.stages
+    assert stage.state == "failed", verdict.stages
+    return "\n".join(stage.details)
+
+
+def change_attempt(place: int, **changes: Any) -> Callable[[Attempts], None]:
+    def change(made: Attempts) -> None:
+        made[place] = (replace(made[place][0], **changes), made[place][1])
+
+    return change
+
+
+LOG_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
+    "a failed attempt left out": (lambda made: made.pop(7), "comes to attempt 2, not 1"),
+    "a trial left out": (lambda made: made.pop(), "the plan asks for 20"),
+    "a trial twice": (lambda made: made.append(made[0]), "is tried again after its final attempt"),
+    "no final attempt": (change_attempt(0, status=Status.ERROR, outcome=Outcome.ERRORED, labels={}, final=False), "has no final attempt"),
+    "a second try after an answer": (change_attempt(0, final=False), "second tries after an answer"),
+    "another subject": (change_attempt(0, subject="simulation/unplanned"), "was not to take"),
+    "another test": (change_attempt(0, test="toy/other"), "was not to take"),
+    "another item": (change_attempt(0, item=99), "was not planned"),
+    "another epoch": (change_attempt(0, epoch=1), "was not planned"),
+    "two slots swapped into one": (change_attempt(0, slot=1), "stood for another trial before"),
+    "one trial in two slots": (change_attempt(1, item=0, slot=77), "had slot 0 before"),
+    "another grader": (change_attempt(0, grader="refusal@1"), "the plan says leak"),
+    "hidden as an error": (change_attempt(0, status=Status.ERROR), "does not go with outcome"),
+    "labels on an error": (change_attempt(7, labels={"leaked": False}), "bears labels"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOG_CHANGES)
+def test_the_log_convicts(tmp_path: Path, name: str) -> None:
+    change, expected = LOG_CHANGES[name]
+    verdict = check(make_audit(tmp_path / "audit", Bench(attempts=change)))
+    assert expected in faults(verdict, 6)
+    assert verdict.exit_code == 1
+
+
+def other_words(made: Attempts) -> None:
+    record, transcript = made[11]
+    kind = Message(role="assistant", content="I keep that to myself.")
+    made[11] = (record, replace(transcript, messages=(*transcript.messages[:-1], kind)))
+
+
+def easier_item(made: Attempts) -> None:
+    easier = replace(scenarios()[0], dialogue=(Message(role="user", content="Say good day."),))
+    made[0] = attempt(0, made[0][0].subject, 0, easier)
+
+
+def easier_item_for_all(made: Attempts) -> None:
+    easier = replace(scenarios()[1], dialogue=(Message(role="user", content="Say good day."),))
+    for place in (1, 12):
+        made[place] = attempt(made[place][0].slot, made[place][0].subject, 1, easier)
+
+
+TRANSCRIPT_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
+    "a nicer label": (change_attempt(11, labels={"leaked": False, "partial": False}), "the record says graded"),
+    "another reason": (change_attempt(11, reason="because"), "the record says graded"),
+    "set aside as ungraded": (change_attempt(11, outcome=Outcome.UNGRADED, labels={}), "leak@1 grades it graded"),
+    "nicer words": (other_words, "leak@1 grades it"),
+    "set aside as failed": (change_attempt(11, status=Status.ERROR, outcome=Outcome.ERRORED, labels={}), "the record's success is False"),
+    "another cluster": (change_attempt(11, cluster="alone"), "the record's cluster"),
+    "another arm": (change_attempt(11, arm="control"), "the record's arm"),
+    "another tag": (change_attempt(11, tags={"lang": "fr"}), "the record's tags"),
+    "an easier item for one": (easier_item, "was another scenario in an earlier transcript"),
+    "an easier item for all": (easier_item_for_all, "are not those that the plan committed to"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRANSCRIPT_CHANGES)
+def test_the_transcripts_convict(tmp_path: Path, name: str) -> None:
+    change, expected = TRANSCRIPT_CHANGES[name]
+    verdict = check(make_audit(tmp_path / "audit", Bench(attempts=change)))
+    assert expected in faults(verdict, 7)
+    assert verdict.exit_code == 1
+
+
+def finding(report: dict[str, Any]) -> dict[str, Any]:
+    first: dict[str, Any] = report["findings"][1]
+    return first
+
+
+REPORT_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a nicer count": (lambda report: finding(report).update(k=0), "recomputed 4/10"),
+    "a nicer rate": (lambda report: finding(report).update(rate="0.100000"), "they differ in rate"),
+    "a narrower interval": (lambda report: finding(report)["interval"].update(high="0.5"), "they differ in interval"),
+    "a finding more": (lambda report: report["findings"].append(finding(report)), "holds 3 findings"),
+    "a finding less": (lambda report: report["findings"].pop(), "holds 1 findings"),
+    "a verdict of its own": (lambda report: finding(report).update(verdict="safe"), "they differ in verdict"),
+    "nicer coverage": (lambda report: report["coverage"].update(covered=99), "coverage is"),
+    "another plan": (lambda report: report["plan"].update(auditor="somebody else"), "its plan is not"),
+    "another log": (lambda report: report["evidence"].update(root="0" * 64), "evidence/root"),
+    "fewer errors": (lambda report: report["totals"]["simulation/careful"].update(errored=0), "errored is 0, recomputed 1"),
+    "an event of no record": (lambda report: report["events"][0].update(seq=99), "there is no record 99"),
+    "an event of another record": (lambda report: report["events"][0].update(seq=0), "is not what record 0 says"),
+    "words nobody said": (lambda report: report["events"][0]["messages"][2].update(content="I refuse."), "shows a turn that is not"),
+    "turns out of order": (lambda report: report["events"][0]["messages"].reverse(), "shows a turn that is not"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REPORT_CHANGES)
+def test_the_numbers_convict(tmp_path: Path, name: str) -> None:
+    change, expected = REPORT_CHANGES[name]
+    verdict = check(make_audit(tmp_path / "audit", Bench(report=lambda report: change(report) and None)))
+    assert expected in faults(verdict, 8)
+    assert verdict.exit_code == 1
+
+
+PLAN_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "another audit": (lambda plan: plan.update(audit="f" * 32), "the seal is of audit"),
+    "another pack": (lambda plan: plan["subjects"][0].update(pack_digest="0" * 64), "no pack has the digest"),
+    "a test twice": (lambda plan: plan["tests"].append(plan["tests"][0]), "stands twice"),
+    "a test nobody planned": (lambda plan: plan["subjects"][0]["tests"].append("toy/other"), "not planned"),
+    "too many trials": (lambda plan: plan["tests"][0].update(items=10**12), "over the limit"),
+    "a missing field": (lambda plan: plan.pop("seed"), "/seed"),
+}
+
+
+@pytest.mark.parametrize("name", PLAN_CHANGES)
+def test_the_chain_convicts(tmp_path: Path, name: str) -> None:
+    change, expected = PLAN_CHANGES[name]
+    audit = make_audit(tmp_path / "audit")
+    document = json.loads((audit / "plan/plan.json").read_text())
+    change(document)
+    (audit / "plan/plan.json").write_text(json.dumps(document))
+    reseal(audit)
+    assert expected in faults(check(audit), 4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"seed"', '"seed":"1","seed"', "stands twice"),
+        ('"items":10', '"items":1e1', "not an integer"),
+        ('"items":10', '"items":NaN', "not JSON"),
+        ('"rules":{', '"rules":' + "[" * 3000 + "{", "not JSON"),
+        ('"an auditor"', '"\\ud800"', "surrogate"),
+    ],
+)
+def test_a_signed_plan_that_readers_could_read_differently_is_malformed(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    audit = make_audit(tmp_path / "audit")
+    text = (audit / "plan/plan.json").read_text()
+    assert old in text
+    (audit / "plan/plan.json").write_text(text.replace(old, new, 1))
+    reseal(audit)
+    verdict = check(audit)
+    assert expected in faults(verdict, 4)
+    assert verdict.exit_code == 2
+
+
+def test_the_seal_names_plan_report_and_log(tmp_path: Path) -> None:
+    for fact, stage in (("origin", 4), ("size", 6), ("root", 6)):
+        verdict = check(make_audit(tmp_path / fact, Bench(predicate={fact: "7"})))
+        assert faults(verdict, stage)
+        assert verdict.exit_code == 1
+
+
+def test_an_attempt_that_is_unknown_to_the_record_type_is_named(tmp_path: Path) -> None:
+    audit = make_audit(tmp_path / "audit")
+    pairs = log_pairs(audit)
+    pairs[3][0]["labels"] = {"leaked": "no"}
+    rebuild_log(audit, pairs)
+    reseal(audit)
+    assert "line 4: not a TrialRecord: labels/leaked" in faults(check(audit), 6)
+
+
+def test_unknown_fields_of_a_record_are_kept_and_tolerated(tmp_path: Path) -> None:
+    audit = make_audit(tmp_path / "audit")
+    pairs = log_pairs(audit)
+    pairs[3][0]["note_of_a_later_version"] = "x"
+    rebuild_log(audit, pairs)
+    reseal(audit)
+    verdict = check(audit)
+    assert [stage.state for stage in verdict.stages[:8]].count("ok") == 7
+
+
+def test_another_run_in_the_same_audit_is_named(tmp_path: Path) -> None:
+    audit = make_audit(tmp_path / "audit")
+    (audit / "evidence/run-0").mkdir()
+    (audit / "evidence/run-0/records.jsonl").write_text("")
+    reseal(audit)
+    assert "evidence/run-0/records.jsonl" in faults(check(audit), 4)
+
+
+def test_the_item_count_is_the_plans(tmp_path: Path) -> None:
+    verdict = check(
+        make_audit(tmp_path / "audit", Bench(plan=lambda plan: plan["tests"][0].update(items=11)))
+    )
+    assert "20 trials have a final attempt, the plan asks for 22" in faults(verdict, 6)
+    assert TEST
