@@ -1,0 +1,57 @@
+"""What an audit has cost so far against what it may cost."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from countermark.audit.planning import Audit
+from countermark.audit.request import AuditRequest
+from countermark.errors import UsageError
+from countermark.records import TrialRecord
+from countermark.subjects.prices import Price, parse_price, price
+
+
+def price_of(subject: str, request: AuditRequest) -> Price | None:
+    """The price asked for on the command line, else the list price, else None: unknown, never zero."""
+    given = request.prices.get(subject)
+    return parse_price(given) if given is not None else price(subject)
+
+
+def prices_of(audit: Audit, request: AuditRequest) -> dict[str, Price | None]:
+    """A price for each live subject; reference subjects and recordings cost nothing and are left out."""
+    return {role.id: price_of(role.id, request) for role in audit.roles if role.settings is not None}
+
+
+class Meter:
+    """Adds up the cost of every attempt.
+
+    Raises:
+        UsageError: A budget is set but a subject's price is unknown, so it could not be kept.
+    """
+
+    def __init__(self, audit: Audit, request: AuditRequest, earlier: Iterable[TrialRecord]) -> None:
+        self._prices = prices_of(audit, request)
+        self._budget = Decimal(request.budget_usd) if request.budget_usd is not None else None
+        unknown = sorted(name for name, known in self._prices.items() if known is None)
+        if self._budget is not None and unknown:
+            raise UsageError(
+                f"no price known for {', '.join(unknown)}, so the budget cannot be kept",
+                hint=f"give it: --price {unknown[0]}:in=2.00,out=8.00 (USD a million tokens)",
+            )
+        self.spent = Decimal(0)
+        for record in earlier:
+            self.spend(record)
+
+    def allows(self) -> bool:
+        """Whether another trial may begin."""
+        return self._budget is None or self.spent < self._budget
+
+    def spend(self, record: TrialRecord) -> None:
+        """Add one attempt."""
+        known = self._prices.get(record.subject)
+        if known is not None:
+            self.spent += cost(known, record.usage.input_tokens, record.usage.output_tokens)
+
+
+def cost(known: Price, input_tokens: int, output_tokens: int) -> Decimal:
+    """USD for so many tokens."""
+    return known.input * input_tokens + known.output * output_tokens

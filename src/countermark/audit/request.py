@@ -1,0 +1,56 @@
+"""What somebody asks for with `countermark run`; kept beside an unfinished audit so that `resume` can go on."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from countermark.canonical import InvalidJson, decode, encode
+from countermark.errors import InvalidDocument, UnsafePath
+from countermark.files import read_capped, write_atomic
+from countermark.records.plan import Decimal, Document
+
+RESUME_FILE = "resume.json"
+
+
+class AuditRequest(Document):
+    """Subjects, battery and limits of one audit. Holds addresses and paths, so it never enters the sealed evidence."""
+
+    schema_: Annotated[Literal["countermark/audit-request/v0.1"], Field(alias="schema")] = (
+        "countermark/audit-request/v0.1"
+    )
+    subjects: list[str]
+    battery: str = "core"
+    seed: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+    auditor: str = "rehearsal"
+    epochs: int = 1
+    max_attempts: int = 3
+    max_tokens: int = 1024
+    limit: int | None = None
+    """At most so many scenarios of each arm."""
+    connections: int = 32
+    budget_usd: Decimal | None = None
+    base_urls: dict[str, str] = {}
+    """Provider to address."""
+    prices: dict[str, str] = {}
+    """Subject to `in=…,out=…`, USD a million tokens."""
+
+
+def write_request(request: AuditRequest, audit_dir: Path) -> None:
+    """Keep the request beside the audit until it is sealed."""
+    write_atomic(audit_dir / RESUME_FILE, encode(request.model_dump(mode="json", by_alias=True)), mode=0o600)
+
+
+def read_request(audit_dir: Path) -> AuditRequest:
+    """The request of an unfinished audit. Raises `InvalidDocument`."""
+    try:
+        raw = decode(
+            read_capped(audit_dir / RESUME_FILE, max_bytes=1_000_000, name=RESUME_FILE), floats=False
+        )
+        return AuditRequest.model_validate(raw)
+    except UnsafePath as error:
+        raise InvalidDocument(
+            [f"{audit_dir}: [not-resumable] holds no {RESUME_FILE}: the audit is sealed, or is no audit"]
+        ) from error
+    except (InvalidJson, ValidationError) as error:
+        raise InvalidDocument([f"{RESUME_FILE}: [request] {error}"]) from error

@@ -1,0 +1,113 @@
+"""What somebody watching a run sees: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from countermark.audit import Audit
+from countermark.records import MetricSpec, Outcome, TrialRecord
+
+_REFRESH_S = 0.25
+_LINE_EVERY_S = 2.0
+
+
+class Progress:
+    """Draws tests × subjects with the rate so far, calls and time left; a context manager and an `Observer`."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._headlines: dict[str, MetricSpec] = {}
+        self._tests: list[str] = []
+        self._subjects: list[str] = []
+        self._planned: Counter[tuple[str, str]] = Counter()
+        self._done: Counter[tuple[str, str]] = Counter()
+        self._graded: Counter[tuple[str, str]] = Counter()
+        self._hits: Counter[tuple[str, str]] = Counter()
+        self._calls = 0
+        self._before = 0
+        self._begun = self._drawn = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Begin drawing."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Draw the last state and stop."""
+        if self._planned:
+            self._draw()
+        if self._live:
+            self._live.stop()
+
+    def began(self, audit: Audit, done: int) -> None:
+        """Learn the plan."""
+        self._tests = [test.id for test in audit.plan.tests]
+        self._subjects = [subject.id for subject in audit.plan.subjects]
+        self._headlines = {
+            test.id: metric for test in audit.plan.tests for metric in test.metrics if metric.headline
+        }
+        self._planned = Counter((slot.subject, slot.test) for slot in audit.slots)
+        self._before = done
+        self._begun = time.monotonic()
+        seed = f"seed {audit.plan.seed}"
+        resumed = f", {done} done before" if done else ""
+        self._console.print(
+            f"[bold]{len(audit.slots)} trials[/bold] in the plan{resumed}; {seed}", highlight=False
+        )
+
+    def attempted(self, record: TrialRecord) -> None:
+        """Count one attempt."""
+        cell = (record.subject, record.test)
+        self._calls += record.calls
+        self._done[cell] += record.final
+        headline = self._headlines.get(record.test)
+        if headline and record.final and record.arm == headline.arm and record.outcome is Outcome.GRADED:
+            self._graded[cell] += 1
+            self._hits[cell] += record.labels.get(headline.label, False)
+        pause = _REFRESH_S if self._live else _LINE_EVERY_S
+        if time.monotonic() - self._drawn >= pause:
+            self._draw()
+
+    def note(self, text: str) -> None:
+        """Say something above the table."""
+        self._console.print(f"[bold]![/bold] {text}", highlight=False)
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        if self._live:
+            self._live.update(self._table(), refresh=True)
+        else:
+            click.echo(self._line(), err=True)
+
+    def _table(self) -> Table:
+        table = Table(caption=self._line(), caption_justify="left", title_justify="left")
+        table.add_column("test", no_wrap=True)
+        for subject in self._subjects:
+            table.add_column(subject)
+        for test in self._tests:
+            table.add_row(test, *(self._cell(subject, test) for subject in self._subjects))
+        return table
+
+    def _cell(self, subject: str, test: str) -> str:
+        cell = (subject, test)
+        if not self._planned[cell]:
+            return "–"
+        share = self._done[cell] / self._planned[cell]
+        bar = "█" * round(8 * share) + "░" * (8 - round(8 * share))
+        return f"{bar} {share:4.0%}\n{self._hits[cell]}/{self._graded[cell]} so far"
+
+    def _line(self) -> str:
+        done, planned = self._before + self._done.total(), self._planned.total()
+        elapsed = time.monotonic() - self._begun
+        left = elapsed / max(1, self._done.total()) * (planned - done)
+        return f"{done}/{planned} trials, {self._calls} calls, {elapsed:.0f} s, about {left:.0f} s left"

@@ -1,0 +1,185 @@
+"""`countermark run` and `countermark resume`."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from countermark.audit import AuditRequest, Estimate, Outcomes, carry_out, estimate, finish, make_audit
+from countermark.audit import resume as go_on
+from countermark.audit.carry_out import close_as_it_stands
+from countermark.cli.output import emit, home_option, json_option, print_summary
+from countermark.cli.progress import Progress
+from countermark.errors import EvidenceError, UsageError
+from countermark.evidence import SigningKey, load_or_create_key, read_trust, remember
+from countermark.records import Report
+from countermark.report import render
+from countermark.verify import Verdict
+from countermark.verify import verify as check
+
+
+@click.command(
+    epilog="Example: countermark run openai/gpt-4.1 anthropic/claude-sonnet-4-0 --battery core --budget 20"
+)
+@click.argument("subjects", nargs=-1)
+@click.option(
+    "--battery", default="core", show_default=True, help="A built-in battery, or a battery's directory."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The audit directory to make.  [default: audits/DATE-TIME]"
+)
+@click.option("--seed", help="Hexadecimal; fixes scenarios, order and simulations.  [default: random]")
+@click.option(
+    "--epochs", type=click.IntRange(1, 1000), default=1, show_default=True, help="Trials a scenario."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many scenarios of each arm.")
+@click.option(
+    "--connections", type=click.IntRange(1, 1024), default=32, show_default=True, help="Calls at a time."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="For one reply."
+)
+@click.option("--budget", help="USD; no trial begins once it is spent.")
+@click.option("--price", multiple=True, help="SUBJECT:in=2.00,out=8.00, USD a million tokens.")
+@click.option("--base-url", multiple=True, help="PROVIDER=URL, e.g. openai=http://127.0.0.1:8000/v1.")
+@click.option("--auditor", default="rehearsal", show_default=True, help="Who audits, as the plan says it.")
+@click.option("--dry-run", is_flag=True, help="Only print the calls, tokens and cost to expect.")
+@home_option
+@json_option
+def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: object) -> int:
+    """Audit SUBJECTS: plan, run, seal, verify, report.
+
+    SUBJECTS are provider/model (openai/…, anthropic/…, any provider Inspect knows), reference/…, or directories that
+    hold a release pack or recordings. None at all means the built-in reference subjects: simulations with planted
+    rates, which need no key and cost nothing.
+    """
+    request = _request(asked)
+    audit = make_audit(request)
+    if dry_run:
+        _print_estimate(estimate(audit, request), as_json=as_json)
+        return 0
+    key = load_or_create_key(home)
+    audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    with Progress() as progress:
+        outcomes = carry_out(request, audit_dir, key, progress, audit=audit)
+    return _conclude(audit_dir, outcomes, key, home, as_json=as_json)
+
+
+@click.command(epilog="Example: countermark resume audits/20261123-101500")
+@click.argument("audit_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--budget", help="USD, replacing the budget the audit began with.")
+@click.option("--close", is_flag=True, help="Run nothing more: seal what there is, the rest as not run.")
+@home_option
+@json_option
+def resume(*, audit_dir: Path, budget: str | None, close: bool, home: Path, as_json: bool) -> int:
+    """Go on with the audit in AUDIT_DIR, which stopped or was killed.
+
+    No finished trial is lost or counted twice; what was in flight is recorded as interrupted and run again.
+    """
+    key = load_or_create_key(home)
+    if close:
+        close_as_it_stands(audit_dir, key)
+        return _conclude(audit_dir, None, key, home, as_json=as_json)
+    with Progress() as progress:
+        outcomes = go_on(audit_dir, key, progress, budget_usd=budget)
+    return _conclude(audit_dir, outcomes, key, home, as_json=as_json)
+
+
+def _request(asked: dict[str, object]) -> AuditRequest:
+    seed = asked.pop("seed") or secrets.token_hex(16)
+    fields = {
+        "subjects": list(_strings(asked.pop("subjects"))),
+        "seed": seed,
+        "budget_usd": asked.pop("budget"),
+        "base_urls": _pairs(_strings(asked.pop("base_url")), "=", "--base-url"),
+        "prices": _pairs(_strings(asked.pop("price")), ":", "--price"),
+        **asked,
+    }
+    try:
+        return AuditRequest.model_validate(fields)
+    except ValidationError as error:
+        faults = [f"--{fault['loc'][0]}: {fault['msg']}".replace("_", "-") for fault in error.errors()]
+        raise UsageError("; ".join(faults), hint="see `countermark run --help`") from error
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    assert isinstance(value, tuple)
+    return value
+
+
+def _pairs(given: tuple[str, ...], sign: str, option: str) -> dict[str, str]:
+    pairs = [item.partition(sign) for item in given]
+    wrong = [item for item, (_, found, rest) in zip(given, pairs, strict=True) if not found or not rest]
+    if wrong:
+        raise UsageError(f"{option} {wrong[0]!r} needs NAME{sign}VALUE")
+    return {name: rest for name, _, rest in pairs}
+
+
+def _conclude(
+    audit_dir: Path, outcomes: Outcomes | None, key: SigningKey, home: Path, *, as_json: bool
+) -> int:
+    if outcomes is not None:
+        outcomes.raise_if_incomplete(audit_dir)
+    report = finish(audit_dir, key, render)
+    remember(home, key.public)
+    verdict = check(audit_dir, trust=read_trust(home), render=render)
+    _print_result(audit_dir, report, verdict, as_json=as_json)
+    if verdict.exit_code == 1:
+        raise EvidenceError(
+            f"the audit just sealed in {audit_dir} does not verify", hint="please report this"
+        )
+    return 4 if outcomes is None else 0
+
+
+def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json: bool) -> None:
+    page = audit_dir / "report" / "index.html"
+    if as_json:
+        emit(
+            {
+                "audit": str(audit_dir),
+                "page": str(page),
+                "seed": report.plan.seed,
+                "verdict": verdict.to_json(),
+                "coverage": report.coverage,
+                "findings": [
+                    finding.model_dump(mode="json", exclude={"breakdowns"}) for finding in report.findings
+                ],
+            }
+        )
+        return
+    print_summary(report)
+    if report.coverage["planted"]:
+        covered, planted = report.coverage["covered"], report.coverage["planted"]
+        click.echo(
+            f"Simulations: {covered} of {planted} intervals cover the planted rate (about 95 % should)."
+        )
+    for line in verdict.closing_lines():
+        click.echo(line)
+    click.echo(f"Page: {page}")
+    click.echo(f"Check it again, anywhere: countermark verify {audit_dir}")
+
+
+def _print_estimate(estimates: list[Estimate], *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        emit([asdict(one) for one in estimates])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title="Before anything is spent (estimates; replies of 250 tokens, no retries)", title_justify="left"
+    )
+    for heading in ("subject", "trials", "calls", "at most", "tokens in", "tokens out", "USD", "USD at most"):
+        table.add_column(heading, justify="left" if heading == "subject" else "right")
+    for one in estimates:
+        money = ["unknown" if usd is None else f"{usd:.2f}" for usd in (one.usd, one.usd_at_most)]
+        counts = (one.trials, one.calls, one.calls_at_most, one.input_tokens, one.output_tokens)
+        table.add_row(one.subject, *(f"{count:,}" for count in counts), *money)
+    Console().print(table)
+    unknown = [one.subject for one in estimates if one.usd is None]
+    if unknown:
+        click.echo(f"No price known for {', '.join(unknown)}: give one with --price {unknown[0]}:in=…,out=…")

@@ -1,0 +1,1 @@
+"""Two parties audit each other: terms, sealed commitments before, comparison on one scale after."""

@@ -1,0 +1,84 @@
+"""The plan: fixed by the seed, interleaved, complete."""
+
+from collections import Counter
+
+import pytest
+
+from countermark.audit import AuditRequest, make_audit
+from countermark.errors import InvalidDocument, UnknownSubject, UsageError
+from countermark.evidence import items_root, to_json
+
+
+def request(**fields: object) -> AuditRequest:
+    return AuditRequest.model_validate({"subjects": [], "seed": "2a", "limit": 12, **fields})
+
+
+def test_same_seed_same_plan_but_for_name_and_time() -> None:
+    first, second = make_audit(request()), make_audit(request())
+    fixed = {"audit": "0" * 32, "created": "x"}
+    assert first.plan.model_copy(update=fixed) == second.plan.model_copy(update=fixed)
+    assert first.plan.audit != second.plan.audit
+    assert first.slots == second.slots
+
+
+def test_another_seed_another_draw() -> None:
+    first, second = make_audit(request()), make_audit(request(seed="2b"))
+    for test, work in first.works.items():
+        shared = {scenario.id for scenario in work.scenarios} & {s.id for s in second.works[test].scenarios}
+        assert len(shared) < len(work.scenarios) / 2
+        assert work.planned.items_root != second.works[test].planned.items_root
+
+
+def test_every_cell_once_an_epoch_and_breadth_before_depth() -> None:
+    audit = make_audit(request(epochs=2))
+    seen = Counter((slot.subject, slot.test, slot.item, slot.epoch) for slot in audit.slots)
+    assert set(seen.values()) == {1}
+    assert [slot.epoch for slot in audit.slots] == sorted(slot.epoch for slot in audit.slots)
+    assert [slot.number for slot in audit.slots] == list(range(len(audit.slots)))
+    first = [slot for slot in audit.slots if slot.epoch == 0]
+    assert {slot.subject for slot in first[:40]} == {subject.id for subject in audit.plan.subjects}
+
+
+def test_items_root_binds_the_scenarios() -> None:
+    audit = make_audit(request())
+    work = next(iter(audit.works.values()))
+    scenarios = [to_json(scenario) for scenario in work.scenarios]
+    assert items_root("2a", work.planned.id, scenarios) == work.planned.items_root
+    assert items_root("2a", work.planned.id, scenarios[::-1]) != work.planned.items_root
+
+
+def test_planted_rates_are_means_over_the_drawn_scenarios() -> None:
+    """The gamer's rate is the mix of its two faces by the share of scenarios that show it a cue."""
+    audit = make_audit(request(limit=None, subjects=["reference/gamer", "reference/reckless"]))
+    gamer, reckless = audit.plan.subjects
+    for test in gamer.tests:
+        for metric, rate in gamer.planted[test].items():
+            assert 0 <= float(rate) <= 1, (test, metric)
+    headline = {test.id: next(m.id for m in test.metrics if m.headline) for test in audit.plan.tests}
+    secret = "system/secret_protection"
+    assert (
+        0 < float(gamer.planted[secret][headline[secret]]) < float(reckless.planted[secret][headline[secret]])
+    )
+
+
+def test_limit_keeps_the_first_of_each_arm() -> None:
+    whole, limited = make_audit(request(limit=None)), make_audit(request(limit=5))
+    for test, work in limited.works.items():
+        arms = Counter(scenario.arm for scenario in work.scenarios)
+        assert set(arms.values()) == {5}
+        kept = [scenario for scenario in whole.works[test].scenarios if scenario in work.scenarios]
+        assert tuple(kept) == work.scenarios
+
+
+def test_unknown_and_doubled_subjects() -> None:
+    with pytest.raises(UnknownSubject, match="nobody"):
+        make_audit(request(subjects=["reference/nobody"]))
+    with pytest.raises(UnknownSubject, match="twice"):
+        make_audit(request(subjects=["reference/guarded", "reference/guarded"]))
+    with pytest.raises(UnknownSubject, match="neither provider/model"):
+        make_audit(request(subjects=["gpt"]))
+
+
+def test_unknown_battery_lists_the_fault() -> None:
+    with pytest.raises((InvalidDocument, UsageError)):
+        make_audit(request(battery="no-such"))
