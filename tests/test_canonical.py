@@ -46,6 +46,13 @@ def test_key_order_does_not_matter(value: object) -> None:
         (b"{", "line 1"),
         (b"", "line 1"),
         (b"9" * 5000, "digits"),
+        (b'{"b":{"a":1,"a":2}}', "twice"),
+        (b"-Infinity", "Infinity"),
+        (b'{"\\udc00":1}', "surrogate"),
+        (b'{"a":' * 70 + b"1" + b"}" * 70, "nested"),
+        (b"\xef\xbb\xbf1", "line 1"),
+        (b"1 2", "line 1"),
+        (b"[1,]", "line 1"),
     ],
 )
 def test_what_is_refused(data: bytes, why: str) -> None:
@@ -77,3 +84,19 @@ def test_pick_is_in_range_and_fixed(path: str, count: int) -> None:
 def test_pick_known_answer() -> None:
     # SHA-256("abc") = ba7816bf...20015ad; its last byte is 0xad = 173.
     assert pick("abc", 256) == 0xAD
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 64 + "]" * 64, "[" + "[]," * 200 + "[]]", '"\\ud83d\\ude00"', " [1] "]
+)
+def test_what_is_read(text: str) -> None:
+    assert decode(text.encode()) == json.loads(text)
+
+
+@given(st.binary(max_size=60) | st.text('{}[]",:0123456789.eE-+\\u dnultrfase', max_size=60).map(str.encode))
+def test_anything_is_refused_or_read_as_the_standard_library_does(data: bytes) -> None:
+    try:
+        value = decode(data)
+    except InvalidJson:
+        return
+    assert repr(value) == repr(json.loads(data))

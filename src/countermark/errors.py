@@ -55,7 +55,9 @@ class UnsafePath(InvalidDocument):
 
 
 class SubjectError(CountermarkError):
-    """A subject cannot be reached or used."""
+    """A subject cannot be reached or used; `exchange` holds the bytes that crossed the boundary, where some did."""
+
+    exchange: object | None = None
 
 
 class MissingKey(SubjectError):

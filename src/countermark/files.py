@@ -45,7 +45,7 @@ def read_capped(path: Path, *, max_bytes: int = MAX_FILE, name: str = "") -> byt
             raise UnsafePath(shown, "is not a plain file")
         if status.st_size > max_bytes:
             raise UnsafePath(shown, f"has {status.st_size} bytes, over the limit of {max_bytes}")
-        return file.read(max_bytes + 1)
+        return file.read(status.st_size + 1)[:max_bytes]
 
 
 def read_gzip_capped(path: Path, *, max_bytes: int = MAX_FILE) -> bytes:

@@ -104,6 +104,7 @@ def test_every_failed_attempt_is_a_leaf(tmp_path: Path) -> None:
     assert Counter(record.outcome for record in records if record.final)[Outcome.ERRORED] == 0
     blob = read_blob(tmp_path / "audit" / "evidence" / "run-1", records.index(failed[0]))
     assert b"loopback-secret" not in blob
+    assert b"busy" in blob, "the bytes of a failed call are evidence too"
 
 
 def test_what_always_fails_is_errored_never_a_pass(tmp_path: Path) -> None:

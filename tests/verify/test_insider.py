@@ -167,7 +167,7 @@ def test_the_chain_convicts(tmp_path: Path, name: str) -> None:
         ('"seed"', '"seed":"1","seed"', "stands twice"),
         ('"items":10', '"items":1e1', "not an integer"),
         ('"items":10', '"items":NaN', "not JSON"),
-        ('"rules":{', '"rules":' + "[" * 3000 + "{", "not JSON"),
+        ('"rules":{', '"rules":' + "[" * 3000 + "{", "nested"),
         ('"an auditor"', '"\\ud800"', "surrogate"),
     ],
 )

@@ -21,6 +21,8 @@ class Attempt:
     transcript: Transcript
     retryable: bool = False
     retry_after_s: float | None = None
+    strange: str | None = None
+    """A failure that is not the subject's but some code's, for a person to look at; the trial is errored all the same."""
     halts: SubjectError | None = None
     """Why no further call to this subject can succeed, or None."""
 

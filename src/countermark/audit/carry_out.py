@@ -134,6 +134,7 @@ class _Run:
         self.attempts = _last_attempts(earlier)
         self.finished = {record.slot for record in earlier if record.final}
         self.meter = Meter(audit, request, earlier)
+        self.told: set[tuple[str, str]] = set()
         self.outcomes = Outcomes(slots=len(audit.slots), done=len(self.finished))
 
     async def all(self) -> Outcomes:
@@ -183,11 +184,17 @@ class _Run:
             self.log.begin(slot.number, number)
             tried = await attempt(self.audit, slot, subject, number, last=number == first + allowed - 1)
             self._write(tried.record, tried.transcript)
+            self._tell(slot, tried)
             if tried.halts is not None:
                 self._halt(slot.subject, tried.halts, waiting)
             if tried.halts is not None or tried.record.final:
                 return
             await anyio.sleep(_wait_s(tried, number - first))
+
+    def _tell(self, slot: Slot, tried: Attempt) -> None:
+        if self.observer and tried.strange and (slot.test, tried.strange) not in self.told:
+            self.told.add((slot.test, tried.strange))
+            self.observer.note(f"{slot.test}: {tried.strange}: a fault of the software, not of the subject")
 
     def _halt(self, subject: str, error: SubjectError, waiting: deque[Slot]) -> None:
         waiting.clear()

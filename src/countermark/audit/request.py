@@ -29,6 +29,11 @@ class AuditRequest(Document):
     limit: int | None = None
     """At most so many scenarios of each arm."""
     connections: int = 32
+    timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    temperature: str | None = None
+    """None sends none: the provider's default for the model."""
+    reasoning: str | None = None
+    """Effort or token budget; None sends none."""
     budget_usd: Decimal | None = None
     base_urls: dict[str, str] = {}
     """Provider to address."""

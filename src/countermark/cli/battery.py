@@ -4,7 +4,7 @@ import click
 
 from countermark.battery import load_battery
 from countermark.battery.conformance import check_test
-from countermark.cli.output import emit, json_option
+from countermark.cli.output import emit, json_option, working
 from countermark.issues import Issues
 
 
@@ -85,7 +85,8 @@ def check(*, name: str, as_json: bool) -> int:
     """Check the battery NAME: every file well-formed, every exemplar graded as it promises."""
     loaded = load_battery(name)
     issues = Issues()
-    graded = sum(check_test(test, issues, seeds=("00",)) for test in loaded.tests)
+    with working("grading every exemplar in every scenario it suits"):
+        graded = sum(check_test(test, issues, seeds=("00",)) for test in loaded.tests)
     issues.raise_if_any()
     if as_json:
         emit(

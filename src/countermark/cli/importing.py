@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from countermark.cli.output import emit, json_option
+from countermark.cli.output import emit, json_option, working
 from countermark.errors import UsageError
 from countermark.files import slug
 from countermark.subjects.recording import write_recording
@@ -33,9 +33,10 @@ def import_(*, importer: str, paths: tuple[Path, ...], mapping: Path | None, out
     found = {point.name: point for point in entry_points(group="countermark.importers")}
     if importer not in found:
         raise UsageError(f"no importer named {importer!r}", hint=f"there are: {', '.join(sorted(found))}")
-    recordings = found[importer].load()(list(paths), mapping=mapping)
-    for recording in recordings:
-        write_recording(recording, out / slug(recording.id))
+    with working(f"reading {len(paths)} path{'s' if len(paths) > 1 else ''}"):
+        recordings = found[importer].load()(list(paths), mapping=mapping)
+        for recording in recordings:
+            write_recording(recording, out / slug(recording.id))
     made = [{"recording": recording.id, "trials": len(recording.trials)} for recording in recordings]
     if as_json:
         emit({"out": str(out), "recordings": made})

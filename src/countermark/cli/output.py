@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,20 @@ home_option = click.option(
     default=lambda: Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "countermark",
     help="Where keys and trust live.  [default: ~/.config/countermark]",
 )
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """Say on standard error what takes a while; a moving sign on a terminal, one plain line elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        click.echo(f"{words} …", err=True)
+        yield
+        return
+    with console.status(f"{words} …"):
+        yield
 
 
 def emit(value: Any) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from countermark.audit import AuditRequest, Estimate, Outcomes, carry_out, estimate, finish, make_audit
 from countermark.audit import resume as go_on
 from countermark.audit.carry_out import close_as_it_stands
-from countermark.cli.output import emit, home_option, json_option, print_summary
+from countermark.cli.output import emit, home_option, json_option, print_summary, working
 from countermark.cli.progress import Progress
 from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import SigningKey, load_or_create_key, read_trust, remember
@@ -41,6 +41,13 @@ from countermark.verify import verify as check
 @click.option(
     "--max-tokens", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="For one reply."
 )
+@click.option("--temperature", help="For every live subject.  [default: the provider's]")
+@click.option(
+    "--reasoning", help="Effort (low, medium, high, …) or a token budget.  [default: the provider's]"
+)
+@click.option(
+    "--timeout", "timeout_s", type=click.IntRange(1, 3600), default=120, show_default=True, help="Seconds."
+)
 @click.option("--budget", help="USD; no trial begins once it is spent.")
 @click.option("--price", multiple=True, help="SUBJECT:in=2.00,out=8.00, USD a million tokens.")
 @click.option("--base-url", multiple=True, help="PROVIDER=URL, e.g. openai=http://127.0.0.1:8000/v1.")
@@ -56,7 +63,8 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
     rates, which need no key and cost nothing.
     """
     request = _request(asked)
-    audit = make_audit(request)
+    with working("drawing scenarios and making the plan"):
+        audit = make_audit(request)
     if dry_run:
         _print_estimate(estimate(audit, request), as_json=as_json)
         return 0
@@ -122,9 +130,11 @@ def _conclude(
 ) -> int:
     if outcomes is not None:
         outcomes.raise_if_incomplete(audit_dir)
-    report = finish(audit_dir, key, render)
+    with working("counting, laying out the page and sealing"):
+        report = finish(audit_dir, key, render)
     remember(home, key.public)
-    verdict = check(audit_dir, trust=read_trust(home), render=render)
+    with working("verifying"):
+        verdict = check(audit_dir, trust=read_trust(home), render=render)
     _print_result(audit_dir, report, verdict, as_json=as_json)
     if verdict.exit_code == 1:
         raise EvidenceError(

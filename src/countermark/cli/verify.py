@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from countermark.cli.output import emit, home_option, json_option
+from countermark.cli.output import emit, home_option, json_option, working
 from countermark.evidence import read_trust
 from countermark.report import render
 from countermark.verify import Verdict
@@ -26,7 +26,8 @@ def verify(*, audit_dir: Path, trust: Path | None, home: Path, as_json: bool) ->
     Exit code: 0 all holds and the signer is trusted; 1 something was changed (named); 2 malformed; 3 all holds but no
     signer is known to you; 4 valid but partial. Verified never means true, valid or safe: the last lines say so.
     """
-    verdict = check(audit_dir, trust=read_trust(trust or home), render=render)
+    with working("verifying"):
+        verdict = check(audit_dir, trust=read_trust(trust or home), render=render)
     if as_json:
         emit(verdict.to_json())
     else:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from countermark.errors import SubjectError
 from countermark.records import (
     Exchange,
     Message,
@@ -45,7 +46,12 @@ class Talk:
         request = Request(
             messages=tuple(self.messages), key=self.key, tools=tuple(tools), max_tokens=self.max_tokens
         )
-        reply = await self.subject.answer(request)
+        try:
+            reply = await self.subject.answer(request)
+        except SubjectError as error:
+            if isinstance(error.exchange, Exchange):
+                self.exchanges.append(error.exchange)
+            raise
         self.messages.append(reply.message)
         self.usage = self.usage + reply.usage
         self.stop = reply.stop

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-from countermark.canonical import InvalidJson
-from countermark.evidence.strict import parse
+from countermark.canonical import InvalidJson, decode
 
 Value = TypeVar("Value")
 
@@ -48,7 +47,7 @@ def from_json(kind: type[Value], data: bytes | Mapping[str, Any]) -> Value:
         InvalidJson: Not strict JSON, a field missing, or a value of another type.
     """
     if isinstance(data, bytes):
-        parse(data, floats=True)
+        decode(data)
         return from_checked(kind, data)
     return from_checked(kind, json.dumps(data, ensure_ascii=False).encode())
 

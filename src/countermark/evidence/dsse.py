@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from countermark import canonical
+from countermark.canonical import decode
 from countermark.errors import EvidenceError, SignerUnknown
 from countermark.evidence.keys import PublicKey, SigningKey
-from countermark.evidence.strict import parse
 
 NS = "https://countermark.example/ns"
 REPORT_TYPE = f"{NS}/audit-report/v0.1"
@@ -89,7 +89,7 @@ def open_statement(line: bytes, keys: Iterable[PublicKey]) -> Statement:
 
 def _read_envelope(line: bytes) -> tuple[bytes, str, bytes]:
     try:
-        envelope = parse(line, max_bytes=MAX_LINE)
+        envelope = decode(line, max_bytes=MAX_LINE, floats=False)
         canonical_line = canonical.encode(envelope) + b"\n"
     except canonical.InvalidJson as error:
         raise EvidenceError(f"the envelope is {error}") from error
@@ -111,7 +111,7 @@ def _read_envelope(line: bytes) -> tuple[bytes, str, bytes]:
 
 def _read_payload(payload: bytes, signer: str) -> Statement:
     try:
-        value = parse(payload, max_bytes=MAX_LINE)
+        value = decode(payload, max_bytes=MAX_LINE, floats=False)
     except canonical.InvalidJson as error:
         raise EvidenceError(f"the statement is {error}") from error
     match value:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from countermark.canonical import InvalidJson
+from countermark.canonical import InvalidJson, decode
 from countermark.errors import EvidenceError, UnsafePath
 from countermark.evidence.merkle import Frontier, leaf_hash
-from countermark.evidence.strict import parse
 from countermark.files import read_capped
 
 RECORDS = "records.jsonl"
@@ -69,7 +68,7 @@ def parse_line(line: bytes, seq: int) -> LogLine:
         raise
     except ValueError as error:
         raise InvalidJson(f"the record is not text: {error}") from error
-    record = parse(data, max_bytes=MAX_RECORD)
+    record = decode(data, max_bytes=MAX_RECORD, floats=False)
     if not isinstance(record, dict) or type(record.get("seq")) is not int or record["seq"] != seq:
         raise InvalidJson(f"the record does not say seq {seq}")
     return LogLine(seq=seq, leaf_salt=leaf_salt, blob_salt=blob_salt, data=data, record=record)
@@ -108,9 +107,13 @@ def read_blob(run_dir: Path, seq: int) -> bytes:
     """The transcript of record `seq`, as stored and unchecked. Raises `EvidenceError`."""
     name = blob_name(seq)
     try:
-        return read_capped(run_dir / name, max_bytes=MAX_BLOB, name=name)
+        # The reader sets aside as much memory as the cap allows, so the cap is no larger than the file.
+        size = (run_dir / name).lstat().st_size
+        return read_capped(run_dir / name, max_bytes=min(size, MAX_BLOB), name=name)
     except UnsafePath as error:
         raise EvidenceError(error.faults[0]) from error
+    except OSError as error:
+        raise EvidenceError(f"{name}: cannot be read ({error.strerror})") from error
 
 
 def open_records(run_dir: Path) -> IO[bytes]:

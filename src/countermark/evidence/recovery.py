@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from countermark.canonical import InvalidJson
+from countermark.canonical import InvalidJson, decode
 from countermark.errors import EvidenceError, SignerUnknown, UnsafePath
 from countermark.evidence.keys import PublicKey
 from countermark.evidence.lines import MAX_LINE, RECORDS, LogLine, blob_name, damaged, read_blob, read_log
 from countermark.evidence.merkle import Frontier, blob_commitment
 from countermark.evidence.notes import MAX_NOTE, Checkpoint, open_note
-from countermark.evidence.strict import parse
 from countermark.files import read_capped
 
 INFLIGHT = "inflight.jsonl"
@@ -135,7 +134,7 @@ def _in_flight(run_dir: Path, records: list[dict[str, Any]]) -> list[tuple[int, 
     begun: dict[tuple[int, int], None] = {}
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
-            note = parse(line, max_bytes=4096)
+            note = decode(line, max_bytes=4096, floats=False)
             begun[(int(note["slot"]), int(note["attempt"]))] = None
         except (InvalidJson, KeyError, TypeError, ValueError) as error:
             raise EvidenceError(f"{INFLIGHT}: a line is not a slot and an attempt") from error

@@ -23,6 +23,7 @@ from countermark.subjects.boundary import (
     CappedClient,
     Wire,
     by_transport,
+    keeping,
     refusal,
     validated,
 )
@@ -68,7 +69,8 @@ class AnthropicMessages:
     async def answer(self, request: Request) -> Reply:
         """The next turn. Raises `CallFailed`, `Unsupported` or `SubjectRefusedUs`."""
         answer = await self._boundary.call(self._body(request))
-        reply, blocks = read_reply(answer)
+        with keeping(answer.exchange):
+            reply, blocks = read_reply(answer)
         if reply.message.tool_calls:
             self._turns[reply.message.tool_calls[0].id] = (reply.message, blocks)
             if len(self._turns) > _KEPT_TURNS:

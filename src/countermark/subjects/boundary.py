@@ -3,7 +3,8 @@
 The vendors' SDKs build the request, sign it and send it; their retrying is off, since every attempt is evidence.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -127,14 +128,19 @@ class Boundary:
                 raise CallFailed(f"no whole answer within {self.timeout_s:g} s", retryable=True) from error
             except (self.errors, *TRANSPORT_ERRORS) as error:
                 return self._blocked(error, with_tools="tools" in body)
-        return Answer(body=self._object(response), exchange=self._exchange(response))
+        exchange = self._exchange(response)
+        with keeping(exchange):
+            return Answer(body=self._object(response), exchange=exchange)
 
     def _blocked(self, error: Exception, *, with_tools: bool) -> Answer:
         response = getattr(error, "response", None)
-        word = blocked(refusal(response, self.id_header)) if isinstance(response, httpx2.Response) else None
-        if word is None or response is None:
+        if not isinstance(response, httpx2.Response):
             raise self._clean(self.failure(error, with_tools)) from None
-        return Answer(body={}, exchange=self._exchange(response), blocked=word)
+        exchange, word = self._exchange(response), blocked(refusal(response, self.id_header))
+        if word is None:
+            with keeping(exchange):
+                raise self._clean(self.failure(error, with_tools)) from None
+        return Answer(body={}, exchange=exchange, blocked=word)
 
     def _object(self, response: httpx2.Response) -> Mapping[str, Any]:
         try:
@@ -159,6 +165,16 @@ class Boundary:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.key, WITHHELD) if len(self.key) >= 8 else text
+
+
+@contextmanager
+def keeping(exchange: Exchange) -> Iterator[None]:
+    """Whatever of ours is raised inside carries the exchange, so that a failed attempt leaves its bytes too."""
+    try:
+        yield
+    except SubjectError as error:
+        error.exchange = exchange
+        raise
 
 
 def refusal(response: httpx2.Response, id_header: str) -> Refusal:

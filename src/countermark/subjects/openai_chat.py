@@ -20,6 +20,7 @@ from countermark.subjects.boundary import (
     CappedClient,
     Wire,
     by_transport,
+    keeping,
     refusal,
     validated,
 )
@@ -56,7 +57,9 @@ class OpenAIChat:
 
     async def answer(self, request: Request) -> Reply:
         """The next turn. Raises `CallFailed`, `Unsupported` or `SubjectRefusedUs`."""
-        return read_reply(await self._boundary.call(self._body(request)), turn=len(request.messages))
+        answer = await self._boundary.call(self._body(request))
+        with keeping(answer.exchange):
+            return read_reply(answer, turn=len(request.messages))
 
     async def aclose(self) -> None:
         """Release the connections."""

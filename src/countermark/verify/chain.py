@@ -1,8 +1,8 @@
 """Stage 4: seal, plan, packs and run belong together."""
 
+from countermark.canonical import decode
 from countermark.evidence.directory import PLAN, REPORT, RUN
 from countermark.evidence.manifest import MANIFEST
-from countermark.evidence.strict import parse
 from countermark.files import read_capped
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
@@ -48,7 +48,9 @@ def _read_plan(state: State, notes: Notes) -> None:
     if PLAN not in state.files:
         return
     try:
-        value = parse(read_capped(state.root / PLAN, max_bytes=MAX_PLAN, name=PLAN), max_bytes=MAX_PLAN)
+        value = decode(
+            read_capped(state.root / PLAN, max_bytes=MAX_PLAN, name=PLAN), max_bytes=MAX_PLAN, floats=False
+        )
         state.plan = Plan.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from countermark.analysis import coverage, findings
-from countermark.canonical import InvalidJson, encode
+from countermark.canonical import InvalidJson, decode, encode
 from countermark.evidence.directory import REPORT, RUN, TRIALS
 from countermark.evidence.lines import read_blob
-from countermark.evidence.strict import parse
 from countermark.files import read_capped
 from countermark.records import Event, Finding, Plan, Report, Status, TrialRecord
 from countermark.verify.state import State
@@ -48,7 +47,11 @@ def read_report(state: State, notes: Notes) -> Report | None:
 
     try:
         return Report.model_validate(
-            parse(read_capped(state.root / REPORT, max_bytes=MAX_REPORT, name=REPORT), max_bytes=MAX_REPORT)
+            decode(
+                read_capped(state.root / REPORT, max_bytes=MAX_REPORT, name=REPORT),
+                max_bytes=MAX_REPORT,
+                floats=False,
+            )
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -147,7 +150,7 @@ def _wrong_event(state: State, event: Event) -> str:
     )
     if shown != kept:
         return f"is not what record {event.seq} says"
-    said = parse(read_blob(state.root / RUN, event.seq), floats=True)["messages"]
+    said = decode(read_blob(state.root / RUN, event.seq))["messages"]
     following = iter(said)
     for message in event.messages:
         if not any(_quotes(message, turn) for turn in following):

@@ -4,14 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from countermark.canonical import InvalidJson, digest
+from countermark.canonical import InvalidJson, decode, digest
 from countermark.errors import CountermarkError, EvidenceError
 from countermark.evidence.codec import from_checked
 from countermark.evidence.directory import RUN
 from countermark.evidence.items import item_leaf
 from countermark.evidence.lines import MAX_BLOB, blob_name, read_blob
 from countermark.evidence.merkle import blob_commitment, root_of
-from countermark.evidence.strict import parse
 from countermark.graders import Grader, load_grader
 from countermark.records import PlannedTest, Status, Transcript
 from countermark.verify.state import Entry, State
@@ -79,7 +78,7 @@ def _read(state: State, seq: int, entry: Entry, items: Items) -> Transcript:
     data = read_blob(state.root / RUN, seq)
     if blob_commitment(entry.blob_salt, data).hex() != entry.commitment:
         raise EvidenceError("is not the transcript that the record commits to")
-    value = parse(data, max_bytes=MAX_BLOB, floats=True)
+    value = decode(data, max_bytes=MAX_BLOB)
     transcript = from_checked(Transcript, data)
     items.take(entry.record.test, entry.record.item, value["scenario"])
     _agree(entry, transcript)
