@@ -9,37 +9,16 @@ from pydantic import BaseModel, ValidationError
 from countermark.errors import UnsafePath
 from countermark.files import inside, read_capped
 from countermark.issues import Issues
+from countermark.strict_yaml import StrictLoader
 
 MAX_YAML = 2 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Strict(yaml.SafeLoader):
-    """PyYAML's safe loader (the Python one: its hooks can be overridden) without anchors (billion laughs) and without silently replaced keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases; otherwise as the parent class."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not read here", self.get_mark())
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice."""
-        mapping: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str) or key in mapping:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is not a text or stands twice", key_node.start_mark
-                )
-            mapping[key] = self.construct_object(value_node, deep=deep)
-        return mapping
-
-
 def parse_yaml(text: str, name: str, issues: Issues) -> dict[str, Any]:
     """The mapping in `text`; on a fault it is noted and {} returned."""
     try:
-        value = yaml.load(text, Loader=_Strict)  # noqa: S506  (a stricter safe loader)
+        value = yaml.load(text, Loader=StrictLoader)  # noqa: S506  (a stricter safe loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         issues.add("yaml", name, _place(error), str(error).splitlines()[0])
         return {}

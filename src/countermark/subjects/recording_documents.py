@@ -15,6 +15,7 @@ from countermark.canonical import InvalidJson, decode, digest
 from countermark.errors import UnsafePath
 from countermark.files import read_capped, read_gzip_capped, walk
 from countermark.issues import Issues
+from countermark.strict_yaml import StrictLoader
 from countermark.subjects.recording_values import SourceFile
 
 MAX_INPUT = 512 * 1024 * 1024
@@ -31,8 +32,8 @@ class Input:
     name: str
 
 
-class _Strict(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases, duplicate keys, dates, or `yes` and `no` for truth: labels are often those words."""
+class _RawLabels(StrictLoader):
+    """Strict, and without dates, or `yes` and `no` for truth: labels are often those words."""
 
     yaml_implicit_resolvers = {
         first: [
@@ -43,28 +44,12 @@ class _Strict(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases, which can multiply; otherwise as the parent class."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not read here", self.get_mark())
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice or is no text."""
-        mapping: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, int):  # `true:`, `1:` are raw values or names here, as the writer typed them
-                key = str(key).lower()
-            if not isinstance(key, str) or key in mapping:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is no text or stands twice", key_node.start_mark
-                )
-            mapping[key] = self.construct_object(value_node, deep=deep)
-        return mapping
+    def key_of(self, key: Any) -> Any:
+        """`true:` and `1:` are raw values or names here, as the writer typed them."""
+        return str(key).lower() if isinstance(key, int) else key
 
 
-_Strict.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_RawLabels.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def check(model: type[Model], raw: Any, file: str, place: str, issues: Issues) -> Model | None:
@@ -86,7 +71,7 @@ def read_document(model: type[Model], path: Path, issues: Issues) -> Model | Non
     """The `model` in a YAML or JSON file (by its suffix), or None with the faults noted."""
     try:
         data = read_capped(path, max_bytes=MAX_MAPPING)
-        raw = decode(data) if path.suffix == ".json" else yaml.load(data.decode("utf-8"), Loader=_Strict)  # noqa: S506
+        raw = decode(data) if path.suffix == ".json" else yaml.load(data.decode("utf-8"), Loader=_RawLabels)  # noqa: S506
     except UnsafePath as error:
         issues.add("path-unsafe", path, "", error.faults[0].partition("] ")[2])
     except (InvalidJson, UnicodeDecodeError) as error:
