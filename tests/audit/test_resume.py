@@ -113,3 +113,30 @@ def test_a_changed_request_does_not_resume(tmp_path: Path) -> None:
     (audit_dir / "resume.json").write_text(json.dumps({**request, "seed": "aa"}))
     with pytest.raises(InvalidDocument, match="plan-changed"):
         resume(audit_dir, key, Silent())
+
+
+@pytest.mark.parametrize("name", ["write_table", "compose", "seal", "unlink"])
+def test_killed_while_sealing(tmp_path: Path, name: str) -> None:
+    """Killed at each step after the last trial: `resume` ends in the seal all the same."""
+    audit_dir, home = tmp_path / "audit", tmp_path / "home"
+    patch = f"finish.{name} = die" if name != "unlink" else "pathlib.Path.unlink = die"
+    code = (
+        "import os, pathlib, signal\n"
+        "from countermark.audit import AuditRequest, Silent, carry_out, finish as conclude\n"
+        "import sys; finish = sys.modules['countermark.audit.finish']\n"
+        "from countermark.evidence import load_or_create_key\n"
+        "from countermark.report import render\n"
+        f"out, key = pathlib.Path({str(audit_dir)!r}), load_or_create_key(pathlib.Path({str(home)!r}))\n"
+        "carry_out(AuditRequest(subjects=['reference/guarded'], seed='01', limit=10), out, key, Silent())\n"
+        "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{patch}\n"
+        "conclude(out, key, render)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    key = load_or_create_key(home)
+    outcomes = resume(audit_dir, key, Silent())
+    assert outcomes.done == outcomes.slots
+    finish(audit_dir, key, render)
+    remember(home, key.public)
+    verdict = verify(audit_dir, trust=read_trust(home), render=render)
+    assert verdict.exit_code == 0, verdict.to_json()

@@ -35,8 +35,14 @@ def finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
     write_atomic(audit_dir / "report" / "report.json", document)
     for name, content in render(report).items():
         write_atomic(audit_dir / "report" / name, content)
+    # The request goes last: killed anywhere before, `resume` comes here again and seals the same bytes.
+    seal(
+        audit_dir,
+        key,
+        {name: report.evidence[name] for name in ("origin", "size", "root")},
+        passing=[RESUME_FILE],
+    )
     (audit_dir / RESUME_FILE).unlink()
-    seal(audit_dir, key, {name: report.evidence[name] for name in ("origin", "size", "root")})
     return report
 
 

@@ -1,13 +1,13 @@
 """The audit directory's parts, and sealing them: manifest over every file, one signature over the manifest, last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from countermark.canonical import digest
 from countermark.evidence.dsse import REPORT_TYPE, sign_statement
 from countermark.evidence.keys import PublicKey, SigningKey
-from countermark.evidence.manifest import MANIFEST, SIGNATURES, hash_file, write_manifest
+from countermark.evidence.manifest import MANIFEST, OUTSIDE, SIGNATURES, hash_file, write_manifest
 from countermark.files import write_atomic
 
 PLAN = "plan/plan.json"
@@ -20,8 +20,22 @@ AUDITOR_KEY = "keys/auditor.pub.pem"
 _TEMPLATE = Path(__file__).parent / HOW_TO_CHECK
 
 
-def sign_part(directory: Path, key: SigningKey, predicate_type: str, predicate: Mapping[str, Any]) -> str:
+def sign_part(
+    directory: Path,
+    key: SigningKey,
+    predicate_type: str,
+    predicate: Mapping[str, Any],
+    *,
+    passing: Iterable[str] = (),
+) -> str:
     """Fix one part (plan/, pack/<subject>/): its MANIFEST.sha256, then one signature over it.
+
+    Args:
+        directory: The part.
+        key: Signs it.
+        predicate_type: What kind of statement.
+        predicate: The statement.
+        passing: Files the manifest leaves out because the caller removes them once the signature stands.
 
     Returns:
         SHA-256 of the manifest: the part's identity, `pack_digest` for a pack.
@@ -30,12 +44,14 @@ def sign_part(directory: Path, key: SigningKey, predicate_type: str, predicate: 
         InvalidDocument: The part holds a link, a name no audit may hold, or nothing.
     """
     _remove_leftovers(directory)
-    subject = digest(write_manifest(directory))
+    subject = digest(write_manifest(directory, (*OUTSIDE, *passing)))
     write_atomic(directory / SIGNATURES, sign_statement(key, predicate_type, {MANIFEST: subject}, predicate))
     return subject
 
 
-def seal(audit_dir: Path, key: SigningKey, predicate: Mapping[str, Any]) -> None:
+def seal(
+    audit_dir: Path, key: SigningKey, predicate: Mapping[str, Any], *, passing: Iterable[str] = ()
+) -> None:
     """Seal an audit: VERIFY.txt, the auditor's claimed key, the manifest over all files, then the signature over it.
 
     Sealing again gives the same bytes. Empty directories and drafts of a stopped writer are removed first.
@@ -45,6 +61,7 @@ def seal(audit_dir: Path, key: SigningKey, predicate: Mapping[str, Any]) -> None
         key: The auditor's, the same that signed the plan and the checkpoints.
         predicate: `origin`, `size` and `root` of the log, and what else the auditor declares; `plan_sha256` and
             `report_sha256` are added here.
+        passing: As for `sign_part`.
 
     Raises:
         InvalidDocument: A part is missing, or a link or unusable name lies in the directory.
@@ -55,7 +72,7 @@ def seal(audit_dir: Path, key: SigningKey, predicate: Mapping[str, Any]) -> None
     }
     write_atomic(audit_dir / HOW_TO_CHECK, how_to_check(key.public))
     write_atomic(audit_dir / AUDITOR_KEY, key.public.pem)
-    sign_part(audit_dir, key, REPORT_TYPE, {**predicate, **bound})
+    sign_part(audit_dir, key, REPORT_TYPE, {**predicate, **bound}, passing=passing)
 
 
 def how_to_check(key: PublicKey) -> bytes:
