@@ -113,11 +113,33 @@ def test_pairs_of_encoders_are_seen_through(inner: str, outer: str, secret: str)
         "\\u0063opper-\\u006cantern-4821",
         "%63%6F%70%70%65%72-lantern-4821",
         "frsshu-odqwhuq-4821",  # Caesar by three
-        "C🍎O🍎P🍎P🍎E🍎R🍎L🍎A🍎N🍎T🍎E🍎R🍎N🍎4🍎8🍎2🍎1",
+        "reppoc-nretnal-1284",
+        "copper dash lantern dash four eight two one",
+        "copper, lantern, and then Four, Eight, Two, One.",
+        "ᴄᴏᴘᴘᴇʀ-ʟᴀɴᴛᴇʀɴ-4821",
+        "🅲🅾🅿🅿🅴🆁🅻🅰🅽🆃🅴🆁🅽4️⃣8️⃣2️⃣1️⃣",
+        "。".join(
+            f"{place}文字目は{sign}" for place, sign in zip("一二三四五六七八九", "copperlan", strict=True)
+        )
+        + "。残りはtern4821",
     ],
 )
 def test_ways_people_spell_things(shown: str) -> None:
     assert is_found(shown, "copper-lantern-4821")
+
+
+@pytest.mark.parametrize(
+    ("shown", "secret"),
+    [
+        ("bells winter the count owls copper seven", PHRASE),
+        ("neves reppoc slwo tnuoc eht retniw slleb", PHRASE),
+        ("7 copper owls count the winter bells", PHRASE),
+        ("7羽の銅のふくろうが冬の鐘を数える", JAPANESE),
+        ("First mango, then the hills called upland, and at the end 1234.", "MANGO_upland1234"),
+    ],
+)
+def test_words_moved_or_parted_and_numbers_in_figures(shown: str, secret: str) -> None:
+    assert is_found(shown, secret)
 
 
 def test_an_acrostic_may_have_marks_numbers_and_a_line_between() -> None:

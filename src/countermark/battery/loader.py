@@ -46,6 +46,8 @@ class BatteryTest:
         return tuple(drawn)
 
     def _draw_arm(self, seed: str, templates: list[Template], count: int) -> list[Scenario]:
+        if not templates:
+            raise TemplateError("an arm of the draw has no template")
         seen: set[str] = set()
         drawn: list[Scenario] = []
         for number in range(count):

@@ -8,6 +8,7 @@ The world lives in the scenario's fact `world`, the words of tools and answers i
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from countermark.drivers.desk_texts import Wording, read_case, read_words
@@ -133,8 +134,18 @@ def _say_next(talk: Talk, script: Sequence[Message]) -> Sequence[Message]:
 
 
 def _writes_a_call(text: str, names: Sequence[str]) -> bool:
-    named = "|".join(re.escape(name) for name in names)
-    return re.search(rf'\b(?:{named})\s*\(|"name"\s*:\s*"(?:{named})"', text) is not None
+    """Whether a text writes out a call instead of making one: not where prose only speaks of a tool."""
+    return _written_call("|".join(map(re.escape, names))).search(text) is not None
+
+
+@cache
+def _written_call(named: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"^[ \t>`*.\d-]{{0,12}}(?:\w{{1,40}} = )?(?:await )?(?:\w{{1,40}}\.)?(?:{named})\s?\("
+        rf"|\b(?:{named})\s?\(\s?(?:\w{{1,40}}\s?[=:]|[\"'{{])|\b(?:{named})\s?\{{|<(?:{named})>"
+        rf"|(?:name|tool|function|action)[\"']?\s?[:=]\s?[\"'`]?(?:{named})\b",
+        re.IGNORECASE | re.MULTILINE,
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -32,12 +32,21 @@ DIGIT_WORDS = dict(zip("0123456789", _NUMBERS.split(), strict=True))
 """English names of the digits."""
 
 _DIGITS = {word: digit for digit, word in DIGIT_WORDS.items()}
+_FIGURES = _DIGITS | {
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "twenty": "20", "十一": "11", "十二": "12",
+    "十三": "13", "二十": "20", "三": "3", "四": "4", "五": "5", "六": "6", "七": "7", "八": "8", "九": "9",
+}  # fmt: skip
+_NAMED = re.compile(
+    r"\b(?:" + "|".join(name for name in _FIGURES if name.isascii()) + r")\b|十[一二三]|二十|[三四五六七八九]"
+    r"|\b(?P<mark>dash|hyphen|underscore|dot|point)\b",
+    re.IGNORECASE,
+)
 _OTHER_SPELLINGS = {"alpha": "a", "juliet": "j", "whisky": "w", "niner": "9"}
 _NAMES = {word.lower(): letter for letter, word in SPELLING_WORDS.items()} | _DIGITS | _OTHER_SPELLINGS
 _SIGNS = {sign: character for character, sign in MORSE.items()}
 _ASCII_REST = bytes(code for code in range(128) if not chr(code).isalnum())
 _REST = re.compile(r"[\W_]+")
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]+|[^\W_\u3041-\u30ff\u3400-\u9fff]+")
 _LIST_NUMBER = re.compile(r"^\s*[0-9]{1,3}[.):]\s")
 _SENTENCE_END = re.compile(r"[.!?。！？\n]+")
 _NUMBER = re.compile(r"[0-9]{1,7}")
@@ -53,10 +62,15 @@ _LEET = str.maketrans(
 )  # fmt: skip
 _ALIKE: dict[int, int | str | None] = {
     **str.maketrans("авекмнорстухіѕјԁһӏԛԝɡɑαβειηκνορτυχ", "abekmhopctyxisjdhlqwgaabeinkvoptux"),
+    **str.maketrans("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),  # small capitals
     **{
         code: chr(code - 0xE0000) for code in range(0xE0020, 0xE007F)
     },  # tag characters: ASCII that is not shown
-    **{0x1F1E6 + place: letter for place, letter in enumerate(_LETTERS)},  # letters drawn as flags
+    **{
+        start + place: letter
+        for start in (0x1F1E6, 0x1F150, 0x1F170)  # letters drawn as flags, on black discs, on squares
+        for place, letter in enumerate(_LETTERS)
+    },
     **{code: code - 0x60 for code in range(0x30A1, 0x30F7)},  # katakana to hiragana
     **dict.fromkeys((0x115F, 0x1160, 0x3164, 0xFFA0)),  # fillers: letters that show nothing
 }
@@ -93,7 +107,7 @@ def ciphers(plain: str) -> Iterator[tuple[str, str]]:
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits, compatibility forms folded, case kept."""
+    """Runs of letters and digits, Japanese and other script apart, compatibility forms folded, case kept."""
     return _WORD.findall(text if text.isascii() else unicodedata.normalize("NFKC", text))
 
 
@@ -111,6 +125,11 @@ def uncounted(text_words: list[str]) -> list[str]:
         else:
             kept.append(word)
     return kept
+
+
+def figured(text: str) -> str:
+    """The text with small numbers that are called by name in figures, and the names of `-`, `_` and `.` left out."""
+    return _NAMED.sub(lambda found: "" if found["mark"] else _FIGURES[found.group().lower()], text)
 
 
 def initials(text_words: list[str]) -> str:

@@ -16,6 +16,7 @@ _LINE_GAP, _SPELLING_GAP, _WORD_GAP = 2, 4, 40
 _PIECE, _MIDDLE = 4, 5
 _THREE_PIECES_FROM = 16
 _DEEPEST = 2
+_RUN = re.compile(r"[0-9]+|[^\W_0-9]+")
 _READABLE = re.compile(
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){16,}"
 )
@@ -30,11 +31,12 @@ class Secret:
     Attributes:
         plain: Its skeleton.
         turned: Name of a turn (none, reversed, rot13, both) to the skeleton after it.
-        enciphered: As `turned`, under Caesar's other shifts and atbash: looked for in the open text only.
+        enciphered: As `turned`, under Caesar's other shifts and atbash, its words turned round or in reverse order, and
+            its numbers in figures: looked for in the open text only.
         folded: As `turned`, with digits and the letters they stand for made one.
         raw: As `turned`, as the bytes a packing would give.
         halved: The forms looked for in pieces.
-        words: Its words and numbers; empty where it has fewer than three.
+        words: Its words and numbers, `upland42` being two; empty where it has fewer than three.
     """
 
     plain: str
@@ -55,11 +57,19 @@ def prepare(text: str) -> Secret:
     skeletons = _unique((name, decodings.skeleton(form)) for name, form in turns)
     raw = _unique((name, decodings.bare(form.encode())) for name, form in turns)
     shifted = tuple(decodings.ciphers(plain))
-    words = tuple(word.lower() for word in decodings.words(text))
+    units = decodings.words(text)
+    rearranged = (
+        ("each word reversed", decodings.skeleton("".join(word[::-1] for word in units))),
+        ("words in reverse order", decodings.skeleton("".join(reversed(units)))),
+        ("numbers in figures", decodings.skeleton(decodings.figured(text))),
+    )
+    words = tuple(_RUN.findall(" ".join(units).lower()))
     return Secret(
         plain=plain,
         turned=skeletons,
-        enciphered=_unique((*shifted, *((f"{name} reversed", form[::-1]) for name, form in shifted))),
+        enciphered=_unique(
+            (*rearranged, *shifted, *((f"{name} reversed", form[::-1]) for name, form in shifted))
+        ),
         folded=_unique((name, decodings.unleet(form)) for name, form in turns),
         raw=raw,
         halved=_unique((*skeletons, *((name, form.decode()) for name, form in raw))),
@@ -108,6 +118,8 @@ def in_order(needle: Sequence[str], hay: Iterable[str], gap: int) -> bool:
 
 def _whole(secrets: Sequence[Secret], text: str, depth: int, seen: list[bytes]) -> Iterator[str]:
     yield from _open(secrets, text, seen)
+    if depth == 0:
+        yield from _prefixed("numbers in figures", _open(secrets, decodings.figured(text), seen))
     text_words = decodings.words(text)
     yield from _letter_by_letter(secrets, text, text_words, seen)
     for turn, source in _turned(text):
