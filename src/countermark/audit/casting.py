@@ -1,18 +1,35 @@
 """From what was asked for to subjects that can be opened: reference packs, recordings, packs on disk, live models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from countermark.audit.request import AuditRequest
 from countermark.battery import Stage
-from countermark.errors import UnknownSubject
-from countermark.pack import PACK_FILE, ReleasePack, minimal_pack, read_pack, reference_packs
+from countermark.errors import UnknownSubject, UsageError
+from countermark.evidence import manifest_of
+from countermark.files import slug
+from countermark.pack import (
+    PACK_FILE,
+    PACK_MANIFEST,
+    PACK_SIGNATURES,
+    FullPack,
+    ReleasePack,
+    encode_pack,
+    minimal_pack,
+    public_names,
+    read_pack,
+    received_files,
+    reference_packs,
+)
 from countermark.records import Subject
 from countermark.subjects.live import LiveSettings, describe, open_live
 from countermark.subjects.recording import RecordedSubject, Recording, find_recordings, read_recording
 from countermark.subjects.reference import Character, Planting, ReferenceSubject
+
+RECEIVED = "received/"
+"""Where, in the audit's copy of a pack, the manifest and signatures lie that it came with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +41,9 @@ class Role:
         character: Reference subjects: what it does how often.
         recording: Recordings: what was published.
         settings: Live subjects: how to reach it.
+        door: Live subjects: `provider/model` to ask, where that is not the id.
+        received: Packs handed over: the files that go into the audit, name to content; several subjects may share them.
+        folder: Where under `pack/` they go; by default a folder of the subject's own.
     """
 
     id: str
@@ -31,6 +51,19 @@ class Role:
     character: Character | None = None
     recording: Recording | None = None
     settings: LiveSettings | None = None
+    door: str = ""
+    received: Mapping[str, bytes] | None = None
+    folder: str = ""
+
+    @property
+    def pack_files(self) -> Mapping[str, bytes]:
+        """The pack's files in the audit, but for the manifest over them."""
+        return {PACK_FILE: encode_pack(self.pack)} if self.received is None else self.received
+
+    @property
+    def pack_folder(self) -> str:
+        """Their folder under `pack/`."""
+        return self.folder or slug(self.id)
 
     def open(self, stage: Stage, seed: str) -> Subject:
         """Something that answers."""
@@ -39,38 +72,47 @@ class Role:
         if self.recording is not None:
             return RecordedSubject(self.recording)
         assert self.settings is not None
-        return open_live(self.id, settings=self.settings)
+        return open_live(self.door or self.id, settings=self.settings)
 
 
-def cast(request: AuditRequest) -> tuple[Role, ...]:
+def cast(request: AuditRequest, *, on: str = "0000-00-00") -> tuple[Role, ...]:
     """The subjects asked for, in that order; none asked for means the reference subjects.
+
+    Args:
+        request: Names them.
+        on: The day (YYYY-MM-DD) that decides which files of a pack under embargo go into the audit.
 
     Raises:
         UnknownSubject: No such reference subject, or the same subject twice.
         InvalidDocument: A pack or recording is malformed.
     """
     wanted = request.subjects or list(reference_packs())
-    roles = [role for name in wanted for role in _roles(name, request)]
+    roles = [role for name in wanted for role in _roles(name, request, on)]
     ids = [role.id for role in roles]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise UnknownSubject(f"asked for twice: {', '.join(twice)}", hint="name each subject once")
+    _own_folders(roles)
     return tuple(roles)
 
 
-def _roles(name: str, request: AuditRequest) -> Sequence[Role]:
-    reader = _reader(name)
-    return reader(name, request)
+def _own_folders(roles: Sequence[Role]) -> None:
+    held: dict[str, Mapping[str, bytes]] = {}
+    for role in roles:
+        folder = role.pack_folder.casefold()
+        if held.setdefault(folder, role.pack_files) != role.pack_files:
+            raise UsageError(
+                f"the packs of {role.id} and of another subject would both lie in pack/{folder}",
+                hint="audit them in runs of their own",
+            )
 
 
-def _reader(name: str) -> Callable[[str, AuditRequest], Sequence[Role]]:
+def _roles(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
     if name.startswith("reference/"):
-        return _reference
+        return _reference(name, request)
     if (Path(name) / PACK_FILE).is_file():
-        return _handed_over
-    if Path(name).is_dir():
-        return _recorded
-    return _live
+        return _handed_over(name, request, on)
+    return _recorded(name, request) if Path(name).is_dir() else _live(name, request)
 
 
 def _reference(name: str, request: AuditRequest) -> Sequence[Role]:
@@ -81,12 +123,68 @@ def _reference(name: str, request: AuditRequest) -> Sequence[Role]:
     return [Role(id=name, pack=packs[name], character=character_of(packs[name]))]
 
 
-def _handed_over(name: str, request: AuditRequest) -> Sequence[Role]:
+def _handed_over(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
     pack = read_pack(Path(name))
+    files = _as_received(Path(name), pack, on)
+    if isinstance(pack, FullPack):
+        return [_variant(pack, subject, request, files) for subject in pack.subjects]
     if pack.subject.kind == "reference":
-        return [Role(id=pack.subject.id, pack=pack, character=character_of(pack))]
+        return [Role(id=pack.subject.id, pack=pack, character=character_of(pack), received=files)]
     settings = _settings(pack.subject.id, request, pack.settings.get("base_url"))
-    return [Role(id=pack.subject.id, pack=pack, settings=settings)]
+    return [Role(id=pack.subject.id, pack=pack, settings=settings, received=files)]
+
+
+def _as_received(directory: Path, pack: FullPack | ReleasePack, on: str) -> Mapping[str, bytes]:
+    """A pack's files as an audit keeps them: by its terms the whole or the public subset, manifest and signatures as
+    they came under `received/`, because the audit's own manifest is over what the audit holds.
+    """
+    files = received_files(directory)
+    outer = {name: files.pop(name) for name in (PACK_MANIFEST, PACK_SIGNATURES) if name in files}
+    if isinstance(pack, ReleasePack) and not outer:
+        return {PACK_FILE: encode_pack(pack)}
+    outer.setdefault(PACK_MANIFEST, manifest_of(files))
+    whole = isinstance(pack, ReleasePack) or pack.terms.audit_copy == "whole"
+    kept = files.keys() if whole else public_names(pack, files, on)
+    return {name: files[name] for name in kept} | {f"{RECEIVED}{name}": data for name, data in outer.items()}
+
+
+def _variant(pack: FullPack, subject: ReleasePack, request: AuditRequest, files: Mapping[str, bytes]) -> Role:
+    name, folder = subject.subject.id, slug(pack.cover.model.id)
+    if subject.subject.kind == "reference":
+        return Role(id=name, pack=subject, character=character_of(subject), received=files, folder=folder)
+    door = pack.doors.get(name, "")
+    settings = _handed_settings(subject, request, door)
+    if name.startswith("weights/") and (not door or settings.base_url is None):
+        raise UsageError(
+            f"{name} is handed over as weights, and nothing says by which server to ask it",
+            hint='serve the weights, "door": "openai/NAME" in the variant, and --base-url openai=URL',
+        )
+    return Role(id=name, pack=subject, settings=settings, received=files, folder=folder, door=door)
+
+
+def _handed_settings(subject: ReleasePack, request: AuditRequest, door: str) -> LiveSettings:
+    """What is tested is what was handed over: a variant's settings hold, and the command line cannot change them."""
+    given = subject.settings
+    address = request.base_urls.get(door.partition("/")[0])
+    asked = {
+        "base_url": address if "base_url" in given else None,
+        "temperature": request.temperature,
+        "reasoning": request.reasoning,
+    }
+    for name, value in asked.items():
+        if value is not None and value != given.get(name):
+            raise UsageError(
+                f"{subject.subject.id}: {name} {value!r} is not what its pack says, {given.get(name, 'nothing')!r}",
+                hint="a pack is audited as it was handed over: ask the developer for another variant",
+            )
+    return LiveSettings(
+        base_url=given.get("base_url", address),
+        timeout_s=request.timeout_s,
+        max_connections=request.connections,
+        temperature=given.get("temperature"),
+        reasoning=given.get("reasoning"),
+        token_field=given.get("token_field"),
+    )
 
 
 def _recorded(name: str, request: AuditRequest) -> Sequence[Role]:
@@ -120,9 +218,12 @@ def _live(name: str, request: AuditRequest) -> Sequence[Role]:
 
 
 def _settings(name: str, request: AuditRequest, address: str | None) -> LiveSettings:
-    provider = name.partition("/")[0]
     return LiveSettings(
-        base_url=request.base_urls.get(provider, address), max_connections=request.connections
+        base_url=request.base_urls.get(name.partition("/")[0], address),
+        timeout_s=request.timeout_s,
+        max_connections=request.connections,
+        temperature=request.temperature,
+        reasoning=request.reasoning,
     )
 
 

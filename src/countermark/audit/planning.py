@@ -14,7 +14,6 @@ from countermark.canonical import digest
 from countermark.errors import UsageError
 from countermark.evidence import items_root, manifest_of
 from countermark.graders import load_grader
-from countermark.pack import PACK_FILE, encode_pack
 from countermark.records import MetricSpec, Plan, PlannedSubject, PlannedTest, Rules, Scenario
 from countermark.subjects.recording import RecordedTest
 
@@ -65,7 +64,8 @@ def make_audit(request: AuditRequest, *, audit: str | None = None, created: str 
         UsageError: No subject takes any test of the battery.
         InvalidDocument: Battery, pack or recording is malformed.
     """
-    roles = cast(request)
+    created = created or now()
+    roles = cast(request, on=created[:10])
     battery = load_battery(request.battery) if any(role.recording is None for role in roles) else None
     works, stage = _works(battery, roles, request)
     subjects = [_planned_subject(role, works, stage) for role in roles]
@@ -75,7 +75,7 @@ def make_audit(request: AuditRequest, *, audit: str | None = None, created: str 
         raise UsageError("no subject asked for takes any test of this battery")
     plan = Plan(
         audit=audit or secrets.token_hex(16),
-        created=created or now(),
+        created=created,
         auditor=request.auditor,
         software=f"countermark {__version__}",
         battery=battery.reference if battery else "recordings",
@@ -202,7 +202,7 @@ def _planned_subject(role: Role, works: Mapping[str, Work], stage: Stage) -> Pla
         id=role.id,
         kind=role.pack.subject.kind,
         simulation=role.character is not None,
-        pack_digest=digest(manifest_of({PACK_FILE: encode_pack(role.pack)})),
+        pack_digest=digest(manifest_of(role.pack_files)),
         tests=[work.planned.id for work in tests],
         planted={work.planned.id: _planted(role, work, stage) for work in tests} if role.character else {},
     )

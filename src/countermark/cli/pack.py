@@ -1,40 +1,282 @@
-"""`countermark pack`."""
+"""`countermark pack`: fill in, check, sign, show, publish and accept release packs."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from countermark.cli.output import emit, json_option
-from countermark.errors import UnknownSubject
-from countermark.pack import read_pack, reference_packs
+from countermark.cli.key import open_key
+from countermark.cli.output import emit, home_option, json_option
+from countermark.cli.pack_words import accepted_checks, print_summary, signed_as, summary, whole_or_raise
+from countermark.errors import SignerUnknown, UnknownSubject, UsageError
+from countermark.evidence import NS, parse_public_key, read_trust, sign_part, sign_statement
+from countermark.files import inside, read_capped, write_atomic
+from countermark.pack import (
+    DEVELOPER_KEY,
+    PACK_MANIFEST,
+    PACK_SIGNATURES,
+    FullPack,
+    ReleasePack,
+    check_pack,
+    init_pack,
+    publish,
+    reference_packs,
+)
+from countermark.verify.packs import signatures_in
+
+ACCEPTANCE = "acceptance.intoto.jsonl"
+AUDITOR_KEY = "auditor.pub.pem"
+
+directory_argument = click.argument("directory", type=click.Path(path_type=Path))
+key_option = click.option(
+    "--auditor-key",
+    "auditor_keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="Public key of an auditor who accepted the pack.",
+)
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), help="Where the weights lie, to hash every one of them."
+)
 
 
 @click.group(epilog="Example: countermark pack check packs/my-model")
 def pack() -> None:
-    """Check or show release packs."""
+    """Fill in, check, sign, show, publish and accept release packs."""
 
 
-@pack.command(epilog="Example: countermark pack check packs/my-model")
-@click.argument("directory", type=click.Path(path_type=Path))
+@pack.command(
+    epilog="Example: countermark pack init packs/my-model --model openai/my-model --developer 'Our Lab'"
+)
+@directory_argument
+@click.option("--model", required=True, help="provider/model; for weights a name is enough.")
+@click.option("--developer", required=True, help="Who hands the model over.")
+@click.option("--kind", type=click.Choice(["endpoint", "weights"]), default="endpoint", show_default=True)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    help="deployed, safeguards_off, helpful_only, …; one subject each.",
+)
 @json_option
-def check(*, directory: Path, as_json: bool) -> int:
-    """List everything wrong with the pack in DIRECTORY."""
-    found = read_pack(directory)
+def init(
+    *,
+    directory: Path,
+    model: str,
+    developer: str,
+    kind: Literal["endpoint", "weights"],
+    variants: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Write a pack to be filled in into DIRECTORY, which must not exist or be empty.
+
+    Every field says what it asks for; `pack check` lists what is left to do.
+    """
+    written = init_pack(directory, model=model, developer=developer, kind=kind, variants=variants)
     if as_json:
-        emit({"subject": found.subject.id, "faults": []})
-    else:
-        click.echo(f"{found.subject.id}: no fault found")
+        emit({"directory": str(directory), "written": written})
+        return 0
+    for name in written:
+        click.echo(f"wrote {directory / name}")
+    click.echo(f"Fill it in ({directory / 'README.md'} says how), then: countermark pack check {directory}")
+    return 0
+
+
+@pack.command(epilog="Example: countermark pack check packs/my-model --weights /models/my-model")
+@directory_argument
+@weights_option
+@click.option(
+    "--model-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="PEM of the key under which identity/model.sig, an OpenSSF model signature, must hold.",
+)
+@json_option
+def check(*, directory: Path, weights: Path | None, model_key: Path | None, as_json: bool) -> int:
+    """List everything wrong with the pack in DIRECTORY: each fault with file, place, code and hint."""
+    key = None if model_key is None else read_capped(model_key, max_bytes=4096)
+    checked = check_pack(directory, weights=weights, model_key=key)
+    _, doubts = signatures_in(directory)
+    faults = [*checked.issues, *(issue for issue in doubts if issue not in [*checked.issues])]
+    if as_json:
+        emit(summary(checked.pack, (), faults))
+        return 2 if faults else 0
+    whole_or_raise(faults)
+    assert checked.pack is not None
+    subjects = checked.pack.subjects if isinstance(checked.pack, FullPack) else (checked.pack,)
+    click.echo(f"{', '.join(one.subject.id for one in subjects)}: no fault found")
+    return 0
+
+
+@pack.command(epilog="Example: countermark pack sign packs/my-model --home ~/keys/our-lab")
+@directory_argument
+@click.option(
+    "--key", "name", default="developer", show_default=True, help="Which of the keys in HOME signs."
+)
+@home_option
+@json_option
+def sign(*, directory: Path, name: str, home: Path, as_json: bool) -> int:
+    """Sign the pack in DIRECTORY as its developer: a manifest of every file, and one signature over it.
+
+    A pack with faults is not signed. Signing again after a change replaces the signature, and an acceptance is void.
+    """
+    found = check_pack(directory, manifest=False)
+    whole_or_raise([*found.issues])
+    assert found.pack is not None
+    key = open_key(home, name)
+    whole, _ = signatures_in(directory)
+    unchanged = not check_pack(directory).issues and key.public.fingerprint in {one.signer for one in whole}
+    if not unchanged:
+        write_atomic(directory / DEVELOPER_KEY, key.public.pem)
+        sign_part(directory, key, f"{NS}/release-pack/v0.1", signed_as(found.pack))
+    if as_json:
+        emit({"directory": str(directory), "signer": key.public.fingerprint, "signed": not unchanged})
+        return 0
+    said = "has been signed by this key already, and nothing changed" if unchanged else "signed"
+    click.echo(f"{directory}: {said}; your fingerprint is {key.public.fingerprint}")
+    click.echo("Give the auditor this pack, and the fingerprint over another channel.")
     return 0
 
 
 @pack.command(epilog="Example: countermark pack show reference/guarded")
 @click.argument("subject")
+@key_option
+@home_option
 @json_option
-def show(*, subject: str, as_json: bool) -> int:
-    """Print the pack of a reference SUBJECT, or the one in a directory."""
-    del as_json
+def show(*, subject: str, auditor_keys: tuple[Path, ...], home: Path, as_json: bool) -> int:
+    """Print what a pack says and who signed it.
+
+    SUBJECT is a directory, or a reference subject, whose pack is printed as it stands.
+    """
     packs = reference_packs()
-    if subject not in packs and not Path(subject).is_dir():
+    if subject in packs:
+        emit(packs[subject].model_dump(mode="json", by_alias=True))
+        return 0
+    if not Path(subject).is_dir():
         raise UnknownSubject(f"no pack {subject!r}", hint=f"a directory, or one of {', '.join(packs)}")
-    emit((packs.get(subject) or read_pack(Path(subject))).model_dump(mode="json", by_alias=True))
+    checked = check_pack(Path(subject))
+    keys = [parse_public_key(read_capped(path, max_bytes=4096)) for path in auditor_keys]
+    signed, doubts = signatures_in(Path(subject), keys)
+    shown = summary(checked.pack, signed, [*checked.issues, *doubts], read_trust(home))
+    if as_json:
+        emit(shown)
+    else:
+        print_summary(shown)
+    return 2 if shown["faults"] else 0
+
+
+@pack.command(name="publish", epilog="Example: countermark pack publish packs/my-model --out public/my-model")
+@directory_argument
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Not there yet, or empty.")
+@click.option("--on", "day", help="The day that decides about embargoes, YYYY-MM-DD.  [default: today]")
+@json_option
+def publish_(*, directory: Path, out: Path, day: str | None, as_json: bool) -> int:
+    """Copy the public part of the signed pack in DIRECTORY; what is left still verifies.
+
+    The whole manifest goes along, so that everybody sees which files are withheld.
+    """
+    withheld = publish(directory, out, _day(day))
+    if as_json:
+        emit({"out": str(out), "withheld": withheld})
+        return 0
+    for name in withheld:
+        click.echo(f"withheld {name}")
+    click.echo(f"wrote {out}")
     return 0
+
+
+@pack.command(epilog="Example: countermark pack accept packs/my-model --out acceptance")
+@directory_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A file, or a directory; the pack's own directory adds it to the pack's signatures.",
+)
+@click.option(
+    "--binding",
+    type=click.Choice(["B0", "B1", "B2", "B3"]),
+    default="B0",
+    show_default=True,
+    help="B0 name only, B1 fingerprints, B2 logs of both sides, B3 you host the hashed weights.",
+)
+@weights_option
+@home_option
+@json_option
+def accept(
+    *, directory: Path, out: Path, binding: str, weights: Path | None, home: Path, as_json: bool
+) -> int:
+    """Accept the pack in DIRECTORY as its auditor: countersign it with which checks it passed.
+
+    The developer's key must be one you trust in that role: `countermark key trust KEY --role developer`.
+    """
+    if binding == "B3" and weights is None:
+        raise UsageError("binding B3 says that you hashed the weights", hint="name them: --weights DIR")
+    checked = check_pack(directory, weights=weights)
+    signed, doubts = signatures_in(directory)
+    whole_or_raise([*checked.issues, *doubts])
+    assert checked.pack is not None
+    developer = next((one.signer for one in signed if one.role == "developer"), None)
+    if developer is None:
+        raise UsageError(f"{directory} is not signed", hint="its developer signs it: countermark pack sign")
+    if not read_trust(home).trusts(developer, "developer"):
+        hint = f"if it is theirs: countermark key trust {directory / DEVELOPER_KEY} --role developer"
+        raise SignerUnknown(
+            f"the pack is signed by {developer}, whom you do not trust as developer", hint=hint
+        )
+    line = _acceptance(directory, checked.pack, developer, home, (binding, weights is not None))
+    written = _keep(directory, out, line, home)
+    if as_json:
+        emit({"written": [str(path) for path in written], "binding": binding, "developer": developer})
+        return 0
+    click.echo(f"accepted, binding {binding}: " + ", ".join(str(path) for path in written))
+    return 0
+
+
+def _acceptance(
+    directory: Path, found: FullPack | ReleasePack, developer: str, home: Path, how: tuple[str, bool]
+) -> bytes:
+    from countermark.canonical import digest
+
+    key = open_key(home)
+    if key.public.fingerprint == developer:
+        raise UsageError(
+            "the key that signed the pack as developer cannot accept it",
+            hint="developer and auditor each have a key of their own",
+        )
+    signers = {one.signer for one in signatures_in(directory, [key.public])[0]}
+    if key.public.fingerprint in signers:
+        raise UsageError("this key has accepted the pack already")
+    manifest = read_capped(inside(directory, PACK_MANIFEST), name=PACK_MANIFEST)
+    predicate = {
+        "accepted_on": _day(None),
+        "binding": how[0],
+        "checks": accepted_checks(weights=how[1]),
+        "developer": developer,
+        **signed_as(found),
+    }
+    return sign_statement(key, f"{NS}/pack-acceptance/v0.1", {PACK_MANIFEST: digest(manifest)}, predicate)
+
+
+def _keep(directory: Path, out: Path, line: bytes, home: Path) -> list[Path]:
+    """Where the acceptance went: behind the developer's signature, into a directory with the key, or into a file."""
+    if out.exists() and out.resolve() == directory.resolve():
+        path = directory / PACK_SIGNATURES
+        write_atomic(path, read_capped(path) + line)
+        return [path]
+    paths = [out / ACCEPTANCE, out / AUDITOR_KEY] if out.is_dir() or not out.suffix else [out]
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise UsageError(f"{there[0]} is there already", hint="choose another --out")
+    for path, data in zip(paths, (line, open_key(home).public.pem), strict=False):
+        write_atomic(path, data)
+    return paths
+
+
+def _day(given: str | None) -> str:
+    if given is None:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return date.fromisoformat(given).isoformat()
+    except ValueError as error:
+        raise UsageError(f"{given!r} is no day", hint="write it YYYY-MM-DD") from error
