@@ -1,7 +1,7 @@
 """Ed25519 keys: made, kept in a file only the owner can read, read strictly, named by their fingerprint."""
 
-import contextlib
 import os
+import re
 import stat
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from countermark.canonical import digest
 from countermark.errors import InvalidDocument, UsageError
-from countermark.files import read_capped, sync_directory
+from countermark.files import read_capped, sync_directory, write_atomic
 
 _FIELD_PRIME = 2**255 - 19
 _MAX_PEM = 4096
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # y coordinates of the points of small order: under such a key one fixed signature is valid for every message.
 _SMALL_ORDER = {
     0,
@@ -94,9 +95,9 @@ class SigningKey:
                 f"the signing key {wants}", hint="give the passphrase it was made with"
             ) from error
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise UsageError(
-                "the signing key cannot be read", hint="check the passphrase and the file"
-            ) from error
+            locked = b"ENCRYPTED" in pem
+            fault = "is not opened by this passphrase, or damaged" if locked else "cannot be read"
+            raise UsageError(f"the signing key {fault}", hint="check the passphrase and the file") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise UsageError("the signing key is not an Ed25519 key")
         return cls(key)
@@ -113,23 +114,68 @@ class SigningKey:
         return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
 
 
-def load_or_create_key(home: Path, passphrase: bytes | None = None) -> SigningKey:
-    """The auditor's key in `home`/keys/auditor.pem, made (mode 0600) where there is none.
+def load_or_create_key(home: Path, passphrase: bytes | None = None, *, name: str = "auditor") -> SigningKey:
+    """The key in `home`/keys/NAME.pem, made (mode 0600) where there is none.
 
     Raises:
         UsageError: Others may read the file, it is not an Ed25519 key, or the passphrase does not open it.
     """
-    path = home / "keys" / "auditor.pem"
+    path = key_path(home, name)
     if not path.exists():
         _create(path, SigningKey.generate().pem(passphrase))
-    pem = read_capped(path, max_bytes=_MAX_PEM)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
+    warning = mode_warning(path)
+    if warning:
+        raise UsageError(warning, hint=f"chmod 600 {path}")
+    return SigningKey.from_pem(read_capped(path, max_bytes=_MAX_PEM), passphrase)
+
+
+def create_key(home: Path, name: str, passphrase: bytes | None) -> SigningKey:
+    """A new key in `home`/keys/NAME.pem (mode 0600), its public part in NAME.pub.pem beside it.
+
+    Raises:
+        UsageError: There is a key of that name: nothing is ever overwritten.
+    """
+    path, key = key_path(home, name), SigningKey.generate()
+    if path.exists() or public_path(home, name).exists() or not _create(path, key.pem(passphrase)):
         raise UsageError(
-            f"{path} has mode {mode:04o}: others on this machine may read the signing key",
-            hint=f"chmod 600 {path}",
+            f"{path} or its public part is there already; a key is never overwritten",
+            hint="choose another --name, or move the old key away",
         )
-    return SigningKey.from_pem(pem, passphrase)
+    publish(home, name, key.public)
+    return key
+
+
+def key_path(home: Path, name: str) -> Path:
+    """Where the private key of that name lies. Raises `UsageError` on a name no key may have."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a key", hint="lower-case letters, digits, - and _")
+    return home / "keys" / f"{name}.pem"
+
+
+def public_path(home: Path, name: str) -> Path:
+    """Where the public part of the key of that name lies."""
+    return key_path(home, name).with_suffix(".pub.pem")
+
+
+def publish(home: Path, name: str, key: PublicKey) -> Path:
+    """Write the public part beside the private key where it is missing; returns its path."""
+    path = public_path(home, name)
+    if not path.exists():
+        write_atomic(path, key.pem)
+    return path
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether a passphrase is needed to open the private key in that file. Raises `UnsafePath`."""
+    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in read_capped(path, max_bytes=_MAX_PEM)
+
+
+def mode_warning(path: Path) -> str:
+    """What is wrong with who may read the private key in that file, or nothing."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return (
+        f"{path} has mode {mode:04o}: others on this machine may read the signing key" if mode & 0o077 else ""
+    )
 
 
 def parse_public_key(pem: bytes) -> PublicKey:
@@ -157,7 +203,8 @@ def _refused(why: str) -> InvalidDocument:
     return InvalidDocument([f"public key: [key-refused] {why}"], ["key-refused"])
 
 
-def _create(path: Path, pem: bytes) -> None:
+def _create(path: Path, pem: bytes) -> bool:
+    """Write a new private key; False where there was one by then."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -166,7 +213,11 @@ def _create(path: Path, pem: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     # A link, unlike a rename, never replaces a key that another process made meanwhile.
-    with contextlib.suppress(FileExistsError):
+    try:
         os.link(draft, path)
-    draft.unlink()
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
     sync_directory(path.parent)
+    return True

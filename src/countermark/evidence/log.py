@@ -20,7 +20,8 @@ from countermark.evidence.merkle import Frontier, blob_commitment, leaf_hash
 from countermark.evidence.notes import Checkpoint, sign_note
 from countermark.files import sync_directory, write_atomic
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+# Not blocking, so that a pipe put in a file's place is refused and not waited for.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class EvidenceLog:

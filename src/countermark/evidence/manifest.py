@@ -67,6 +67,8 @@ def parse_manifest(data: bytes) -> dict[str, str]:
     """Name to digest. Raises `InvalidDocument` unless the text is exactly what `format_manifest` writes, and not empty."""
     issues = Issues()
     digests: dict[str, str] = {}
+    if data.count(b"\n") > MAX_FILES:
+        raise InvalidDocument([f"{MANIFEST}: [manifest-many] has over {MAX_FILES} lines"])
     try:
         lines = data.decode("ascii").split("\n")
     except UnicodeDecodeError as error:

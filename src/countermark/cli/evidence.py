@@ -1,0 +1,82 @@
+"""`countermark evidence`."""
+
+from pathlib import Path
+
+import click
+
+from countermark.cli.key import open_key
+from countermark.cli.output import emit, home_option, json_option
+from countermark.cli.witness_server import WitnessServer
+from countermark.errors import UsageError
+from countermark.evidence import Witness, WitnessState, cosign, read_trust
+from countermark.evidence.keys import public_path
+
+KEY = "witness"
+
+
+@click.group(epilog="Example: countermark evidence witness --state witness --port 8407")
+def evidence() -> None:
+    """Witness another party's audits."""
+
+
+@evidence.command(
+    epilog="Example: countermark evidence witness --state witness --name lab.example/witness --port 8407"
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="What it must not forget.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one, printed."
+)
+@click.option("--name", help="Its name in cosignatures.  [default: witness-FINGERPRINT, cut]")
+@home_option
+@json_option
+def witness(*, state: Path, host: str, port: int, name: str | None, home: Path, as_json: bool) -> int:
+    """Stand by and cosign the checkpoints of audits, each only if its log has grown from the last one cosigned.
+
+    It signs with HOME/keys/witness.pem and sees a log's name, size and root, never a record. Where HOME/trust.json
+    names auditors, only their logs are served. Stop it with Ctrl-C; killed at any moment, it forgets nothing.
+    """
+    key = open_key(home, KEY)
+    called = name or f"witness-{key.public.fingerprint[:16]}"
+    cosign(key, called, b"", 0)  # refuses a name that no note can bear
+    memory = WitnessState(state)
+    try:
+        auditors = read_trust(home).roles.get("auditor", frozenset())
+        serving = Witness(key, called, memory, auditors=auditors)
+        with _listening(host, port, serving) as server:
+            _announce(server, home, as_json=as_json)
+            server.serve_forever()
+    except KeyboardInterrupt:
+        click.echo("countermark: the witness stopped; what it cosigned it remembers", err=True)
+    finally:
+        memory.close()
+    return 0
+
+
+def _listening(host: str, port: int, serving: Witness) -> WitnessServer:
+    try:
+        return WitnessServer((host, port), serving)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen at {host}:{port} ({error.strerror})", hint="choose another --host or --port"
+        ) from error
+
+
+def _announce(server: WitnessServer, home: Path, *, as_json: bool) -> None:
+    facts = {
+        "url": server.url,
+        "name": server.witness.name,
+        "fingerprint": server.witness.key.public.fingerprint,
+        "public": str(public_path(home, KEY)),
+        "logs": len(server.witness.logs),
+    }
+    if as_json:
+        emit(facts)
+    else:
+        click.echo(f"{facts['name']} cosigns at {facts['url']}; {facts['logs']} logs known")
+        click.echo(f"key {facts['fingerprint']}, {facts['public']}")

@@ -1,0 +1,179 @@
+"""`countermark key`, and how every command opens a private key."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from countermark.cli.output import emit, home_option, json_option
+from countermark.errors import UsageError
+from countermark.evidence import PublicKey, SigningKey, load_or_create_key, parse_public_key, remember
+from countermark.evidence.keys import create_key, is_encrypted, key_path, mode_warning, public_path, publish
+from countermark.evidence.trust import ROLES, TRUST, WITNESS_ROLES
+from countermark.files import read_capped
+
+PASSPHRASE = "COUNTERMARK_PASSPHRASE"  # noqa: S105  (the name of a variable)
+
+
+def open_key(home: Path, name: str = "auditor") -> SigningKey:
+    """The private key of that name in `home`, made without a passphrase where there is none, which is said once.
+
+    Its passphrase, if it has one, comes from the environment or is asked for on a terminal.
+
+    Raises:
+        UsageError: No passphrase can be had, it is the wrong one, or others may read the file.
+    """
+    path = key_path(home, name)
+    made = not path.exists()
+    passphrase = None
+    if made:
+        passphrase = os.environb.get(PASSPHRASE.encode()) or None
+    elif is_encrypted(path):
+        passphrase = _passphrase(f"Passphrase of {path}")
+    key = load_or_create_key(home, passphrase, name=name)
+    publish(home, name, key.public)
+    if made and passphrase is None:
+        click.echo(
+            f"made {path} without a passphrase, good for rehearsals; "
+            f"`countermark key new --name {name}` makes one with a passphrase, in a --home that has none",
+            err=True,
+        )
+    return key
+
+
+@click.group(epilog="Example: countermark key new")
+def key() -> None:
+    """Make, show and trust signing keys."""
+
+
+@key.command(epilog="Example: countermark key new --name auditor --home ~/audits/keys")
+@click.option("--name", default="auditor", show_default=True, help="`run` signs with the key named auditor.")
+@click.option(
+    "--no-passphrase", is_flag=True, help="Leave the file unencrypted: for rehearsals and services."
+)
+@home_option
+@json_option
+def new(*, name: str, no_passphrase: bool, home: Path, as_json: bool) -> int:
+    """Make an Ed25519 key: HOME/keys/NAME.pem, encrypted, and its public part NAME.pub.pem to give to others.
+
+    The passphrase comes from COUNTERMARK_PASSPHRASE or is asked for. Nothing is ever overwritten.
+    """
+    private = key_path(home, name)
+    if private.exists():
+        raise UsageError(
+            f"{private} is there already; a key is never overwritten", hint="choose another --name"
+        )
+    passphrase = None if no_passphrase else _passphrase(f"New passphrase for {private}", confirm=True)
+    made = create_key(home, name, passphrase)
+    shown = _described(home, name, made.public)
+    if as_json:
+        emit(shown)
+        return 0
+    click.echo(f"private  {shown['private']}" + ("" if passphrase else "  (no passphrase)"))
+    click.echo(f"public   {shown['public']}")
+    click.echo(f"fingerprint  {shown['fingerprint']}")
+    click.echo("Give the public part to whoever reads your audits, and the fingerprint over another channel.")
+    return 0
+
+
+@key.command(epilog="Example: countermark key show --json")
+@home_option
+@json_option
+def show(*, home: Path, as_json: bool) -> int:
+    """Show every key in HOME: fingerprint, where its public part lies, and who else may read it."""
+    names = sorted(
+        path.name.removesuffix(".pem")
+        for path in (home / "keys").glob("*.pem")
+        if not path.name.endswith(".pub.pem")
+    )
+    keys = [_described(home, name, _public_of(home, name)) for name in names]
+    if as_json:
+        emit({"home": str(home), "keys": keys})
+        return 0
+    if not keys:
+        click.echo(f"no key in {home}; `countermark key new` makes one")
+    for one in keys:
+        click.echo(f"{one['name']}  {one['fingerprint'] or 'fingerprint not known without the passphrase'}")
+        click.echo(f"  private  {one['private']} ({'encrypted' if one['encrypted'] else 'not encrypted'})")
+        click.echo(
+            f"  public   {one['public'] or 'not written yet; any command that opens the key writes it'}"
+        )
+        if one["warning"]:
+            click.echo(f"  !  {one['warning']}: chmod 600 {one['private']}")
+    return 0
+
+
+@key.command(epilog="Example: countermark key trust laboratory.pub.pem --role witness --require 1")
+@click.argument("public", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What you trust its owner as.")
+@click.option(
+    "--trust", type=click.Path(path_type=Path, dir_okay=False), help="The policy.  [default: HOME/trust.json]"
+)
+@click.option(
+    "--require",
+    type=click.IntRange(0, 16),
+    help="Demand so many witnesses of every audit from now on; 0 none.",
+)
+@home_option
+@json_option
+def trust(
+    *, public: Path, role: str, trust: Path | None, require: int | None, home: Path, as_json: bool
+) -> int:
+    """Trust the key in PUBLIC.pem in a role, from now on, on this machine.
+
+    Compare the fingerprint with its owner over another channel first. Weak keys are refused.
+    """
+    if require is not None and role not in WITNESS_ROLES:
+        raise UsageError("an auditor does not witness its own log", hint="--require goes with --role witness")
+    if trust is not None and trust.suffix != ".json":
+        raise UsageError(f"{trust} is no policy's name", hint="a trust policy is a file named *.json")
+    given = parse_public_key(read_capped(public, max_bytes=4096))
+    policy = remember(trust or home, given, role, required=require)
+    rule = policy.witnesses
+    shown: dict[str, Any] = {
+        "fingerprint": given.fingerprint,
+        "role": role,
+        "policy": str(trust or home / TRUST),
+        "witnesses_required": rule.required if rule else 0,
+    }
+    if as_json:
+        emit(shown)
+        return 0
+    click.echo(f"{given.fingerprint} is trusted as {role} by {shown['policy']}")
+    if rule:
+        click.echo(f"audits must be cosigned by {rule.required} keys trusted as {' or '.join(rule.of)}")
+    return 0
+
+
+def _passphrase(words: str, *, confirm: bool = False) -> bytes:
+    given = os.environb.get(PASSPHRASE.encode())
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{words}: there is no terminal to ask on",
+            hint=f"set {PASSPHRASE}" + (", or use --no-passphrase" if confirm else ""),
+        )
+    asked: str = click.prompt(words, hide_input=True, confirmation_prompt=confirm, err=True)
+    return asked.encode()
+
+
+def _public_of(home: Path, name: str) -> PublicKey | None:
+    if public_path(home, name).exists():
+        return parse_public_key(read_capped(public_path(home, name), max_bytes=4096))
+    private = key_path(home, name)
+    return None if is_encrypted(private) else SigningKey.from_pem(read_capped(private, max_bytes=4096)).public
+
+
+def _described(home: Path, name: str, public: PublicKey | None) -> dict[str, Any]:
+    private, shared = key_path(home, name), public_path(home, name)
+    return {
+        "name": name,
+        "fingerprint": public.fingerprint if public else None,
+        "private": str(private),
+        "public": str(shared) if shared.exists() else None,
+        "encrypted": is_encrypted(private),
+        "warning": mode_warning(private),
+    }

@@ -1,0 +1,94 @@
+"""Where an audit keeps its cosignatures: evidence/run-1/cosigned/<size>.note, and the keys that witnesses claim."""
+
+import re
+from pathlib import Path
+
+from countermark.errors import EvidenceError, InvalidDocument, SignerUnknown, UnsafePath
+from countermark.evidence.directory import RUN
+from countermark.evidence.keys import PublicKey, parse_public_key
+from countermark.evidence.notes import (
+    MAX_COSIGNED,
+    MAX_NOTE,
+    Cosignature,
+    join_cosigned,
+    open_cosignature,
+    split_cosigned,
+)
+from countermark.evidence.recovery import CHECKPOINTS
+from countermark.files import read_capped, write_atomic
+
+COSIGNED = f"{RUN}/cosigned"
+UNWITNESSED = f"{RUN}/unwitnessed.jsonl"
+WITNESS_KEYS = "keys/witness"
+MAX_WITNESS_KEYS = 64
+_KEY_NAME = re.compile(r"([0-9a-f]{64})\.pub\.pem")
+_NOTE_NAME = re.compile(r"[0-9]{8,}\.note")
+
+
+def add_cosignature(audit_dir: Path, size: int, line: bytes, key: PublicKey) -> None:
+    """Keep a cosignature of the checkpoint at `size`, and the public key of the witness that gave it."""
+    note = read_capped(audit_dir / RUN / CHECKPOINTS / f"{size:08d}.note", max_bytes=MAX_NOTE)
+    path = audit_dir / COSIGNED / f"{size:08d}.note"
+    before = split_cosigned(read_capped(path, max_bytes=MAX_COSIGNED), note) if path.exists() else []
+    write_atomic(audit_dir / WITNESS_KEYS / f"{key.fingerprint}.pub.pem", key.pem)
+    write_atomic(path, join_cosigned(note, [*before, line]))
+
+
+def read_witness_keys(audit_dir: Path) -> list[PublicKey]:
+    """The keys that witnesses claim, each in the file that its fingerprint names; whether to trust them is the reader's.
+
+    Raises:
+        EvidenceError: A file there is no such key, or there are too many.
+    """
+    folder = audit_dir / WITNESS_KEYS
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if len(names) > MAX_WITNESS_KEYS:
+        raise EvidenceError(f"{WITNESS_KEYS}: holds over {MAX_WITNESS_KEYS} keys")
+    return [_read_key(folder, name) for name in names]
+
+
+def read_cosignatures(
+    audit_dir: Path, size: int, keys: list[PublicKey]
+) -> tuple[list[Cosignature], list[str]]:
+    """Who cosigned the checkpoint at `size`, and what is said of lines whose key is not at hand.
+
+    Raises:
+        EvidenceError: The file is not the checkpoint with cosignatures after it, or one of them does not hold.
+    """
+    name = f"{size:08d}.note"
+    try:
+        note = read_capped(audit_dir / RUN / CHECKPOINTS / name, max_bytes=MAX_NOTE)
+        data = read_capped(audit_dir / COSIGNED / name, max_bytes=MAX_COSIGNED)
+        lines = split_cosigned(data, note)
+    except UnsafePath as error:
+        raise EvidenceError(f"{COSIGNED}/{name}: {error.faults[0]}") from error
+    except EvidenceError as error:
+        raise EvidenceError(f"{COSIGNED}/{name}: {error.message}") from error
+    found, strangers = [], []
+    for line in lines:
+        try:
+            found.append(open_cosignature(line, note, keys))
+        except SignerUnknown as error:
+            strangers.append(error.message)
+        except EvidenceError as error:
+            raise EvidenceError(f"{COSIGNED}/{name}: {error.message}") from error
+    return found, strangers
+
+
+def cosigned_sizes(audit_dir: Path) -> list[int]:
+    """At which sizes there are cosignatures, in order."""
+    folder = audit_dir / COSIGNED
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(int(name.removesuffix(".note")) for name in names if _NOTE_NAME.fullmatch(name))
+
+
+def _read_key(folder: Path, name: str) -> PublicKey:
+    shown = f"{WITNESS_KEYS}/{name}"
+    try:
+        key = parse_public_key(read_capped(folder / name, max_bytes=MAX_NOTE, name=shown))
+    except InvalidDocument as error:
+        raise EvidenceError(f"{shown}: {error.faults[0]}") from error
+    named = _KEY_NAME.fullmatch(name)
+    if named is None or named[1] != key.fingerprint:
+        raise EvidenceError(f"{shown}: is not named by its fingerprint")
+    return key
