@@ -17,8 +17,11 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 RECORDINGS = ROOT / "docs" / "howto" / "recordings.md"
 CLI = ROOT / "docs" / "reference" / "cli.md"
+PACK_FORMAT = ROOT / "docs" / "reference" / "pack-format.md"
 COMMANDS = [
-    [], ["run"], ["resume"], ["verify"], ["report"], ["import"], ["pack", "check"], ["pack", "show"],
+    [], ["run"], ["resume"], ["verify"], ["report"], ["import"],
+    ["pack", "init"], ["pack", "check"], ["pack", "sign"], ["pack", "show"], ["pack", "publish"], ["pack", "accept"],
+    ["key", "new"], ["key", "show"], ["key", "trust"], ["evidence", "witness"],
     ["battery", "list"], ["battery", "show"], ["battery", "check"],
 ]  # fmt: skip
 
@@ -98,9 +101,17 @@ def recordings_page() -> str:
     return insert(text, "xstest", table_of(rows_of(["table", str(DATA / "xstest"), "--mapping", mapping])))
 
 
+def pack_pages() -> dict[Path, str]:
+    """The JSON Schemas of a release pack, and the page on its format with the fields as the models have them."""
+    from countermark.pack.schemas import format_tables, pack_schemas
+
+    pages = {ROOT / "schemas" / name: text for name, text in pack_schemas().items()}
+    return pages | {PACK_FORMAT: insert(PACK_FORMAT.read_text(), "fields", format_tables())}
+
+
 def main() -> int:
     """Write what changed; with `--check`, only say what would."""
-    pages = {CLI: help_pages()}
+    pages = {CLI: help_pages(), **pack_pages()}
     if DATA.is_dir():
         pages[RECORDINGS] = recordings_page()
     else:
@@ -109,6 +120,7 @@ def main() -> int:
     for page in stale:
         print(f"{page.relative_to(ROOT)}: {'out of date' if '--check' in sys.argv else 'written'}")
         if "--check" not in sys.argv:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(pages[page])
     return 1 if stale and "--check" in sys.argv else 0
 

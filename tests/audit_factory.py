@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from countermark.analysis import coverage, findings
+from countermark.analysis import coverage, event, findings, limits, shown, span, totals
 from countermark.canonical import encode
 from countermark.evidence import (
     EvidenceLog,
@@ -24,8 +24,8 @@ from countermark.evidence import (
 )
 from countermark.files import slug, write_atomic
 from countermark.graders import load_grader
+from countermark.pack import PackSubject, ReleasePack, encode_pack
 from countermark.records import (
-    Event,
     Message,
     Outcome,
     Plan,
@@ -128,6 +128,15 @@ def attempt(
     return record, transcript
 
 
+def pack_document(name: str) -> bytes:
+    return encode_pack(
+        ReleasePack(
+            schema_="countermark/release-pack/v0.1",
+            subject=PackSubject(id=name, kind="reference", version="1", description="A simulation."),
+        )
+    )
+
+
 def plan_document(pack_digests: Mapping[str, str]) -> dict[str, Any]:
     text = {"en": "Keeping a word", "ja": "言葉を守る"}
     metric = {
@@ -165,7 +174,7 @@ def make_audit(directory: Path, bench: Bench | None = None) -> Path:
     digests = {}
     for name in SUBJECTS:
         folder = directory / "pack" / slug(name)
-        write_atomic(folder / "pack.json", encode({"id": name}))
+        write_atomic(folder / "pack.json", pack_document(name))
         digests[name] = sign_part(
             folder, bench.key, "https://countermark.example/ns/pack-acceptance/v0.1", {"subject": name}
         )
@@ -197,46 +206,22 @@ def compose(
 ) -> dict[str, Any]:
     records = [record for record, _ in made]
     found = findings(plan, records)
+    started, ended = span(records)
     report = Report(
         plan=plan,
-        started=min(record.started for record in records),
-        ended=max(record.ended for record in records),
+        started=started,
+        ended=ended,
         evidence=dict(evidence),
-        totals={subject.id: totals(subject.id, records) for subject in plan.subjects},
+        totals={subject: {**counts} for subject, counts in totals(plan, records).items()},
         findings=found,
         coverage=dict(coverage(found)),
-        events=[event(seq, *pair) for seq, pair in enumerate(made) if pair[0].labels.get("leaked")],
-        limits=["simulation"],
+        events=[
+            event(seq, record, metric, to_json(made[seq][1])["messages"])
+            for seq, record, metric in shown(plan, records)
+        ],
+        limits=limits(plan, witnessed=evidence.get("cosigned") == len(records)),
     )
     return report.model_dump(mode="json", by_alias=True)
-
-
-def totals(subject: str, records: list[TrialRecord]) -> dict[str, str | int]:
-    own = [record for record in records if record.subject == subject]
-    return {
-        "calls": sum(record.calls for record in own),
-        "input_tokens": sum(record.usage.input_tokens for record in own),
-        "output_tokens": sum(record.usage.output_tokens for record in own),
-        "attempts": len(own),
-        "errored": sum(record.status is Status.ERROR for record in own),
-        "interrupted": 0,
-    }
-
-
-def event(seq: int, record: TrialRecord, transcript: Transcript) -> Event:
-    return Event(
-        subject=record.subject,
-        test=record.test,
-        scenario=record.scenario,
-        slot=record.slot,
-        seq=seq,
-        metric="leaked",
-        labels=dict(record.labels),
-        reason=record.reason,
-        tags=dict(record.tags),
-        chosen="first_in_queue",
-        messages=[to_json(message) for message in transcript.messages],
-    )
 
 
 def reseal(directory: Path, key: SigningKey = KEY) -> None:

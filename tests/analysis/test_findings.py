@@ -29,7 +29,7 @@ def plan(items: int, *, planted: str | None = None) -> Plan:
         digest="0" * 64, items=items, items_root="0" * 64,
     )  # fmt: skip
     subject = PlannedSubject(
-        id="x/y", kind="live", simulation=False, pack_digest="0" * 64, tests=["a/b"],
+        id="x/y", kind="reference" if planted else "live", simulation=planted is not None, pack_digest="0" * 64, tests=["a/b"],
         planted={"a/b": {"bad": planted}} if planted else {},
     )  # fmt: skip
     return Plan(
@@ -123,3 +123,13 @@ def test_the_order_of_records_does_not_matter() -> None:
 def test_no_float_in_what_is_signed(field: str) -> None:
     [found] = findings(plan(20), [trial(slot) for slot in range(20)])
     assert isinstance(getattr(found.interval, field), str)
+
+
+def test_a_breakdown_shows_what_was_not_measured() -> None:
+    rows = [trial(slot, tags={"cue": "plain"}) for slot in range(15)]
+    rows += [trial(15 + n, Outcome.ERRORED, tags={"cue": "test"}) for n in range(15)]
+    [found] = findings(plan(30), rows)
+    assert [(part.value, part.n, part.interval is None) for part in found.breakdowns] == [
+        ("plain", 15, False),
+        ("test", 0, True),
+    ]

@@ -53,7 +53,13 @@ def slow_quantile(events: list[int], sizes: list[int]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("events", "sizes"), [([0, 1, 0, 3], [4, 5, 3, 6]), ([2, 2, 1], [2, 2, 2]), ([1, 0, 0, 0, 0, 2], [3] * 6)]
+    ("events", "sizes"),
+    [
+        ([0, 1, 0, 3], [4, 5, 3, 6]),
+        ([2, 2, 1], [2, 2, 2]),
+        ([1, 0, 0, 0, 0, 2], [3] * 6),
+        ([3, 40, 12], [60, 80, 50]),
+    ],
 )
 def test_correlation_quantile_agrees_with_brute_force(events: list[int], sizes: list[int]) -> None:
     assert correlation_quantile(events, sizes) == pytest.approx(slow_quantile(events, sizes), abs=2e-3)

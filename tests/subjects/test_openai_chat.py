@@ -121,7 +121,7 @@ def test_call_without_id_gets_one():
     with openai_server(WireAnswer(body=dumped(body))) as server:
         reply = one(server, tools=[TOOL])
     assert reply.message.tool_calls == (ToolCall(id="call_1_0", name="look_up", arguments={"order": 1}),)
-    assert (reply.stop, reply.usage, reply.message.content) == ("unknown", Usage(), "")
+    assert (reply.stop, reply.usage, reply.message.content) == ("unknown", Usage(unmetered=1), "")
 
 
 def test_exchange_is_the_bytes_without_headers_or_key():

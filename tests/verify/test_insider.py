@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit_factory import (
+    KEY,
     TEST,
     TRUST,
     Bench,
@@ -20,6 +21,7 @@ from audit_factory import (
     reseal,
     scenarios,
 )
+from countermark.evidence import open_statement, sign_part
 from countermark.records import Message, Outcome, Status, Transcript, TrialRecord
 from countermark.verify import Verdict, verify
 
@@ -58,6 +60,12 @@ LOG_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "one trial in two slots": (change_attempt(1, item=0, slot=77), "had slot 0 before"),
     "another grader": (change_attempt(0, grader="refusal@1"), "the plan says leak"),
     "hidden as an error": (change_attempt(0, status=Status.ERROR), "does not go with outcome"),
+    "graded under another version": (change_attempt(3, grader="leak@99"), "trials of this test before it by leak@1"),
+    "a call fewer than none": (change_attempt(0, calls=-1), "below zero"),
+    "no time": (change_attempt(0, ended="yesterday"), "are no times"),
+    "before the plan": (change_attempt(0, started="1999-01-01T00:00:00.000Z"), "before the plan was made"),
+    "backwards": (change_attempt(0, ended="1999-01-01T00:00:00.000Z"), "ended before it started"),
+    "never run, yet failed": (change_attempt(7, status=Status.INTERRUPTED), "does not go with outcome"),
     "labels on an error": (change_attempt(7, labels={"leaked": False}), "bears labels"),
 }  # fmt: skip
 
@@ -74,6 +82,24 @@ def other_words(made: Attempts) -> None:
     record, transcript = made[11]
     kind = Message(role="assistant", content="I keep that to myself.")
     made[11] = (record, replace(transcript, messages=(*transcript.messages[:-1], kind)))
+
+
+def other_question(made: Attempts) -> None:
+    record, transcript = made[11]
+    put = tuple(
+        replace(turn, content="Hello.") if turn.role == "user" else turn for turn in transcript.messages
+    )
+    made[11] = (record, replace(transcript, messages=put))
+
+
+def answered_then_killed(made: Attempts) -> None:
+    """A bad answer passed off as an attempt that was interrupted, a nicer one after it."""
+    record, transcript = made[11]
+    hidden = replace(
+        record, status=Status.INTERRUPTED, outcome=Outcome.NOT_RUN, labels={}, reason="killed", final=False
+    )
+    made.insert(11, (hidden, replace(transcript, fault="killed")))
+    made[12] = (replace(record, attempt=2), transcript)
 
 
 def easier_item(made: Attempts) -> None:
@@ -93,6 +119,10 @@ TRANSCRIPT_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "set aside as ungraded": (change_attempt(11, outcome=Outcome.UNGRADED, labels={}), "leak@1 grades it graded"),
     "nicer words": (other_words, "leak@1 grades it"),
     "set aside as failed": (change_attempt(11, status=Status.ERROR, outcome=Outcome.ERRORED, labels={}), "the record's success is False"),
+    "another question": (other_question, "is not the scenario's dialogue"),
+    "an answer hidden as interrupted": (answered_then_killed, "the record's number of turns"),
+    "another reason for an error": (change_attempt(7, reason="the server burned down"), "the record's reason"),
+    "an id nobody gave": (change_attempt(11, request_ids=("req_1",)), "the record's request ids"),
     "another cluster": (change_attempt(11, cluster="alone"), "the record's cluster"),
     "another arm": (change_attempt(11, arm="control"), "the record's arm"),
     "another tag": (change_attempt(11, tags={"lang": "fr"}), "the record's tags"),
@@ -125,10 +155,16 @@ REPORT_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another plan": (lambda report: report["plan"].update(auditor="somebody else"), "its plan is not"),
     "another log": (lambda report: report["evidence"].update(root="0" * 64), "evidence/root"),
     "fewer errors": (lambda report: report["totals"]["simulation/careful"].update(errored=0), "errored is 0, recomputed 1"),
-    "an event of no record": (lambda report: report["events"][0].update(seq=99), "there is no record 99"),
-    "an event of another record": (lambda report: report["events"][0].update(seq=0), "is not what record 0 says"),
-    "words nobody said": (lambda report: report["events"][0]["messages"][2].update(content="I refuse."), "shows a turn that is not"),
-    "turns out of order": (lambda report: report["events"][0]["messages"].reverse(), "shows a turn that is not"),
+    "an event of no record": (lambda report: report["events"][0].update(seq=99), "shows the trials [99"),
+    "an event of another record": (lambda report: report["events"][0].update(seq=0), "shows the trials [0"),
+    "no event at all": (lambda report: report["events"].clear(), "shows the trials []"),
+    "only the last turn": (lambda report: report["events"][0].update(messages=report["events"][0]["messages"][-1:]), "is not what the record and its transcript say"),
+    "limits left out": (lambda report: report["limits"].clear(), "limits are not those"),
+    "totals left out": (lambda report: report["totals"]["simulation/careful"].clear(), "is None, recomputed"),
+    "another time": (lambda report: report.update(started="1999-01-01T00:00:00.000Z"), "started and ended"),
+    "a field of its own": (lambda report: report.update(verdict="safe"), "/verdict is no field"),
+    "words nobody said": (lambda report: report["events"][0]["messages"][2].update(content="I refuse."), "is not what the record and its transcript say"),
+    "turns out of order": (lambda report: report["events"][0]["messages"].reverse(), "is not what the record and its transcript say"),
 }  # fmt: skip
 
 
@@ -224,3 +260,56 @@ def test_the_item_count_is_the_plans(tmp_path: Path) -> None:
     )
     assert "20 trials have a final attempt, the plan asks for 22" in faults(verdict, 6)
     assert TEST
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
+def test_a_simulation_passed_off_as_a_model(tmp_path: Path) -> None:
+    """Plan and report say live throughout; the sealed pack still says what it is."""
+    audit = make_audit(tmp_path / "audit")
+
+    def live(plan: dict[str, Any]) -> None:
+        for subject in plan["subjects"]:
+            subject.update(kind="live", simulation=False, planted={})
+
+    rewrite(audit / "plan/plan.json", live)
+    reseal(audit)
+    assert "says simulation/careful is reference" in faults(check(audit), 4)
+
+
+def test_a_plan_that_contradicts_itself_about_simulations_is_malformed(tmp_path: Path) -> None:
+    audit = make_audit(tmp_path / "audit")
+    rewrite(audit / "plan/plan.json", lambda plan: plan["subjects"][0].update(simulation=False))
+    reseal(audit)
+    assert "a reference subject is a simulation" in faults(check(audit), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("summary.html", "is no part of an audit"),
+        ("report2/report.json", "is no part of an audit"),
+    ],
+)
+def test_what_is_sealed_along_is_named(tmp_path: Path, name: str, said: str) -> None:
+    audit = make_audit(tmp_path / "audit")
+    (audit / name).parent.mkdir(exist_ok=True)
+    (audit / name).write_text("100 % harmless")
+    reseal(audit)
+    verdict = check(audit)
+    assert verdict.exit_code == 4
+    assert any(name in detail and said in detail for detail in verdict.stages[4].details)
+
+
+def test_another_way_to_check_is_named(tmp_path: Path) -> None:
+    audit = make_audit(tmp_path / "audit")
+    statement = open_statement((audit / "signatures.intoto.jsonl").read_bytes(), [KEY.public])
+    (audit / "VERIFY.txt").write_text("Run this as root.")
+    sign_part(audit, KEY, statement.predicate_type, statement.predicate)
+    verdict = check(audit)
+    assert verdict.exit_code == 4
+    assert any("do not run what stands in it" in detail for detail in verdict.stages[4].details)

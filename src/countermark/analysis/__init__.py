@@ -2,6 +2,7 @@
 
 from countermark.analysis.findings import coverage, findings
 from countermark.analysis.intervals import RateInterval, clopper_pearson, clustered_rate, correlation_quantile
+from countermark.analysis.summary import event, limits, shown, span, totals
 
 __all__ = [
     "RateInterval",
@@ -9,5 +10,10 @@ __all__ = [
     "clustered_rate",
     "correlation_quantile",
     "coverage",
+    "event",
     "findings",
+    "limits",
+    "shown",
+    "span",
+    "totals",
 ]

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
 
 from countermark.analysis.intervals import clustered_rate
 from countermark.records import (
@@ -22,6 +23,8 @@ from countermark.records import (
     TrialRecord,
 )
 
+Tally = Counter[tuple[str, bool]]
+"""(cluster, whether the label is carried) to how many trials."""
 _MAX_VALUES = 12
 
 
@@ -32,12 +35,12 @@ def findings(plan: Plan, records: Sequence[TrialRecord]) -> list[Finding]:
         plan: What was to be done.
         records: Every attempt; only final ones count.
     """
-    by_cell: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
+    arms: dict[tuple[str, str, str], list[TrialRecord]] = defaultdict(list)
     for record in records:
         if record.final:
-            by_cell[record.subject, record.test].append(record)
+            arms[record.subject, record.test, record.arm].append(record)
     return [
-        _finding(plan, subject, test, metric, by_cell[subject.id, test.id])
+        _finding(plan, subject, test, metric, arms[subject.id, test.id, metric.arm])
         for test in plan.tests
         for subject in plan.subjects
         if test.id in subject.tests
@@ -46,13 +49,13 @@ def findings(plan: Plan, records: Sequence[TrialRecord]) -> list[Finding]:
 
 
 def _finding(
-    plan: Plan, subject: PlannedSubject, test: PlannedTest, metric: MetricSpec, cell: Sequence[TrialRecord]
+    plan: Plan, subject: PlannedSubject, test: PlannedTest, metric: MetricSpec, arm: Sequence[TrialRecord]
 ) -> Finding:
-    arm = [record for record in cell if record.arm == metric.arm]
     graded = _graded(arm, metric.label)
-    hits = sum(record.labels[metric.label] for record in graded)
-    withheld = _reason_to_withhold(graded, arm, test.min_graded)
-    interval = None if withheld else _interval(graded, metric.label, plan.rules.level)
+    tally = Counter((record.cluster, record.labels[metric.label]) for record in graded)
+    hits, clusters = _hits(tally), len({cluster for cluster, _ in tally})
+    withheld = _reason_to_withhold(len(graded), clusters, len(arm), test.min_graded)
+    interval = None if withheld else _interval(tally, plan.rules.level)
     planted = subject.planted.get(test.id, {}).get(metric.id)
     return Finding(
         subject=subject.id,
@@ -60,15 +63,15 @@ def _finding(
         metric=metric,
         k=hits,
         n=len(graded),
-        clusters=len({record.cluster for record in graded}),
+        clusters=clusters,
         rate=None if withheld else decimal(Fraction(hits, len(graded))),
         interval=interval,
         withheld=withheld,
-        outcomes=_outcomes(arm, metric.label),
+        outcomes=_outcomes(arm, len(graded)),
         planted=planted,
         covered=_covers(interval, planted),
         published=_published(arm, metric.label, plan.rules.level),
-        breakdowns=_breakdowns(graded, metric.label, plan.rules.level) if metric.headline else [],
+        breakdowns=_breakdowns(arm, metric, plan.rules.level, test.min_graded) if metric.headline else [],
     )
 
 
@@ -86,35 +89,34 @@ def _graded(records: Iterable[TrialRecord], label: str) -> list[TrialRecord]:
     return [record for record in records if record.outcome is Outcome.GRADED and label in record.labels]
 
 
-def _outcomes(arm: Sequence[TrialRecord], label: str) -> dict[str, int]:
+def _hits(tally: Tally) -> int:
+    return sum(trials for (_, hit), trials in tally.items() if hit)
+
+
+def _outcomes(arm: Sequence[TrialRecord], graded: int) -> dict[str, int]:
     """How many trials of the arm came to which end; graded without this label counts as ungraded."""
-    counts = Counter(record.outcome for record in arm)
-    graded = len(_graded(arm, label))
-    counts[Outcome.UNGRADED] += counts[Outcome.GRADED] - graded
-    counts[Outcome.GRADED] = graded
-    return {str(outcome): counts[outcome] for outcome in Outcome}
+    counts = Counter([record.outcome.value for record in arm])
+    counts[Outcome.UNGRADED.value] += counts[Outcome.GRADED.value] - graded
+    counts[Outcome.GRADED.value] = graded
+    return {outcome.value: counts[outcome.value] for outcome in Outcome}
 
 
-def _reason_to_withhold(graded: Sequence[TrialRecord], arm: Sequence[TrialRecord], least: int) -> str | None:
-    if not arm:
+def _reason_to_withhold(graded: int, clusters: int, trials: int, least: int) -> str | None:
+    if not trials:
         return "no trial of this arm was planned"
-    if len(graded) < least:
-        return f"{len(graded)} of {len(arm)} trials have a verdict, under the {least} the plan asks for"
-    if len({record.cluster for record in graded}) < 2:
+    if graded < least:
+        return f"{graded} of {trials} trials have a verdict, under the {least} the plan asks for"
+    if clusters < 2:
         return "all graded trials share one source"
     return None
 
 
-def _interval(graded: Sequence[TrialRecord], label: str, level: str) -> Interval | None:
-    return _cluster_interval([(record.cluster, record.labels[label]) for record in graded], level)
-
-
-def _cluster_interval(outcomes: Sequence[tuple[str, bool]], level: str) -> Interval | None:
+def _interval(tally: Tally, level: str) -> Interval | None:
     sizes: Counter[str] = Counter()
     hits: Counter[str] = Counter()
-    for cluster, hit in outcomes:
-        sizes[cluster] += 1
-        hits[cluster] += hit
+    for (cluster, hit), trials in tally.items():
+        sizes[cluster] += trials
+        hits[cluster] += trials * hit
     if len(sizes) < 2:
         return None
     found = clustered_rate([hits[name] for name in sizes], list(sizes.values()), level=float(level))
@@ -134,29 +136,36 @@ def _covers(interval: Interval | None, planted: str | None) -> bool | None:
 
 
 def _published(arm: Sequence[TrialRecord], label: str, level: str) -> PublishedCount | None:
-    rows = [(record.cluster, record.published[label]) for record in arm if label in record.published]
-    if not rows:
+    tally = Counter((record.cluster, record.published[label]) for record in arm if label in record.published)
+    if not tally:
         return None
-    return PublishedCount(k=sum(hit for _, hit in rows), n=len(rows), interval=_cluster_interval(rows, level))
+    return PublishedCount(k=_hits(tally), n=tally.total(), interval=_interval(tally, level))
 
 
-def _breakdowns(graded: Sequence[TrialRecord], label: str, level: str) -> list[Breakdown]:
-    tags = sorted({tag for record in graded for tag in record.tags})
+def _breakdowns(arm: Sequence[TrialRecord], metric: MetricSpec, level: str, least: int) -> list[Breakdown]:
+    """The metric within each value of each tag that has a few of them, sorted; values without a verdict included."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for tag, value in {item for record in arm for item in record.tags.items()}:
+        values[tag].add(value)
+    tallies = {
+        (tag, value): Tally()
+        for tag in values
+        if 2 <= len(values[tag]) <= _MAX_VALUES
+        for value in values[tag]
+    }
+    for record in _graded(arm, metric.label):
+        for part in record.tags.items():
+            if part in tallies:
+                tallies[part][record.cluster, record.labels[metric.label]] += 1
     return [
-        _breakdown(tag, value, [record for record in graded if record.tags.get(tag) == value], label, level)
-        for tag in tags
-        for value in _values(graded, tag)
+        _breakdown(*part, tally, level, least) for part, tally in sorted(tallies.items(), key=itemgetter(0))
     ]
 
 
-def _values(graded: Sequence[TrialRecord], tag: str) -> list[str]:
-    values = sorted({record.tags[tag] for record in graded if tag in record.tags})
-    return values if 2 <= len(values) <= _MAX_VALUES else []
-
-
-def _breakdown(tag: str, value: str, rows: Sequence[TrialRecord], label: str, level: str) -> Breakdown:
-    hits = sum(record.labels[label] for record in rows)
-    return Breakdown(tag=tag, value=value, k=hits, n=len(rows), interval=_interval(rows, label, level))
+def _breakdown(tag: str, value: str, tally: Tally, level: str, least: int) -> Breakdown:
+    """Counts always; an interval only where the plan's least number of verdicts is reached."""
+    interval = _interval(tally, level) if tally.total() >= least else None
+    return Breakdown(tag=tag, value=value, k=_hits(tally), n=tally.total(), interval=interval)
 
 
 def coverage(found: Sequence[Finding]) -> Mapping[str, int]:

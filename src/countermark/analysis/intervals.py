@@ -3,15 +3,24 @@
 numpy and scipy are imported inside the functions, so that a verifier that only checks signatures starts at once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from countermark.errors import AnalysisError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
 
 _LOGIT_LOW, _LOGIT_HIGH, _LOGIT_STEP = -26.0, 12.0, 0.1
 _CORRELATIONS = 200
 _QUANTILE = 0.75
+_FACTORS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +108,19 @@ def correlation_quantile(
         events: Shape (K,), whole numbers.
         sizes: Shape (K,), whole numbers, each at least events.
     """
-    return _quantile_of_counts(
-        _tail_counts(events), _tail_counts(_misses(events, sizes)), _tail_counts(sizes), quantile
-    )
+    counts = (_counted(events), _counted(_misses(events, sizes)), _counted(sizes))
+    return _quantile_of_counts(*counts, quantile)
+
+
+Counts = tuple[tuple[int, int], ...]
+"""Value and how many clusters have it, in ascending order of the value."""
 
 
 @lru_cache(maxsize=4096)
-def _quantile_of_counts(
-    hits: tuple[int, ...], misses: tuple[int, ...], sizes: tuple[int, ...], quantile: float
-) -> float:
-    """`correlation_quantile` from sufficient statistics: how many clusters have more than i hits, misses, trials.
+def _quantile_of_counts(hits: Counts, misses: Counts, sizes: Counts, quantile: float) -> float:
+    """`correlation_quantile` from sufficient statistics: clusters that agree in hits, misses or size go together.
 
-    The beta-binomial likelihood is a product of (a + i), (b + i) and 1 / (a + b + i), so clusters need not be visited.
+    The beta-binomial likelihood is a product of rising factorials of a, b and a + b, so clusters need not be visited.
     """
     import numpy as np
 
@@ -120,21 +130,34 @@ def _quantile_of_counts(
     total = (1 - rho) / rho
     alpha, beta = np.exp(log_mu)[:, None] * total, np.exp(log_rest)[:, None] * total
     # Beta(1/2, 1/2) as a density of logit(mu).
-    log_posterior = np.repeat(0.5 * (log_mu + log_rest)[:, None], _CORRELATIONS, axis=1)
-    for place, count in enumerate(hits):
-        log_posterior += count * np.log(alpha + place)
-    for place, count in enumerate(misses):
-        log_posterior += count * np.log(beta + place)
-    for place, count in enumerate(sizes):
-        log_posterior -= count * np.log(total + place)
+    prior = 0.5 * (log_mu + log_rest)[:, None]
+    log_posterior = prior + _log_rising(alpha, hits) + _log_rising(beta, misses) - _log_rising(total, sizes)
     weight = np.exp(log_posterior - log_posterior.max()).sum(axis=0)
     cumulative = np.cumsum(weight) / weight.sum()
     edges = np.concatenate(([0.0], (np.arange(_CORRELATIONS) + 1) / _CORRELATIONS))
     return float(np.interp(quantile, np.concatenate(([0.0], cumulative)), edges))
 
 
-def _tail_counts(values: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sum(value > place for value in values) for place in range(max(values, default=0)))
+def _log_rising(base: "FloatArray", counts: Counts) -> "FloatArray":
+    """Sum over clusters of log(base (base + 1) ... (base + value - 1)), on the grid.
+
+    Small values by their factors, which clusters share; large ones by log-gamma, whose cost does not grow with them.
+    """
+    import numpy as np
+    from scipy.special import gammaln
+
+    found = np.zeros_like(base)
+    small = [(value, count) for value, count in counts if value <= _FACTORS]
+    for place in range(max((value for value, _ in small), default=0)):
+        found += sum(count for value, count in small if value > place) * np.log(base + place)
+    large = [(value, count) for value, count in counts if value > _FACTORS]
+    for value, count in large:
+        found += count * (gammaln(base + value) - gammaln(base))
+    return found
+
+
+def _counted(values: Sequence[int]) -> Counts:
+    return tuple(sorted(Counter(values).items()))
 
 
 def _misses(events: Sequence[int], sizes: Sequence[int]) -> list[int]:

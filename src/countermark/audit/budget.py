@@ -38,15 +38,26 @@ class Meter:
                 hint=f"give it: --price {unknown[0]}:in=2.00,out=8.00 (USD a million tokens)",
             )
         self.spent = Decimal(0)
+        self.blind: str | None = None
+        """A subject whose provider told no token count, so that its cost is unknown."""
         for record in earlier:
             self.spend(record)
 
     def allows(self) -> bool:
         """Whether another trial may begin."""
-        return self._budget is None or self.spent < self._budget
+        return self._budget is None or (self.blind is None and self.spent < self._budget)
+
+    @property
+    def why_not(self) -> str:
+        """Why no further trial may begin."""
+        if self.blind is not None:
+            return f"{self.blind} reports no token counts, so the budget cannot be kept: resume without one"
+        return "the budget is spent"
 
     def spend(self, record: TrialRecord) -> None:
         """Add one attempt."""
+        if record.usage.unmetered and record.subject in self._prices:
+            self.blind = record.subject
         known = self._prices.get(record.subject)
         if known is not None:
             self.spent += cost(known, record.usage.input_tokens, record.usage.output_tokens)

@@ -4,6 +4,7 @@ The loop is ours, not a framework's: an audit needs every attempt as a leaf and 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import anyio
 
 from countermark.audit.attempt import Attempt, attempt
 from countermark.audit.budget import Meter
-from countermark.audit.directory import EVIDENCE_RUN, begin_directory, read_plan
-from countermark.audit.observer import Observer
+from countermark.audit.directory import EVIDENCE_RUN, begin_directory, check_own_plan, held, read_plan
+from countermark.audit.observer import Observer, Silent
 from countermark.audit.planning import Audit, Slot, make_audit, now
-from countermark.audit.request import AuditRequest, read_request
-from countermark.errors import AuditIncomplete, InvalidDocument, SubjectError
+from countermark.audit.request import AuditRequest, altered, read_request, write_request
+from countermark.audit.witnessing import witnessed
+from countermark.canonical import InvalidJson
+from countermark.errors import AuditIncomplete, EvidenceError, InvalidDocument, SubjectError
 from countermark.evidence import EvidenceLog, SigningKey, from_json, to_bytes, to_json
+from countermark.evidence.recovery import INFLIGHT
 from countermark.graders import load_grader
 from countermark.records import Outcome, Status, Subject, Transcript, TrialRecord
 from countermark.subjects.live import reach
@@ -34,6 +38,7 @@ class Outcomes:
     done: int = 0
     halted: dict[str, SubjectError] = field(default_factory=dict)
     over_budget: bool = False
+    why_not: str = "the budget is spent"
 
     def raise_if_incomplete(self, audit_dir: Path) -> None:
         """Raise `AuditIncomplete`, or the subject's own error where not one trial came off."""
@@ -43,7 +48,7 @@ class Outcomes:
             raise next(iter(self.halted.values()))
         why = [f"{name}: {error.message}" for name, error in self.halted.items()]
         if self.over_budget:
-            why.append("the budget is spent")
+            why.append(self.why_not)
         raise AuditIncomplete(
             f"{self.done} of {self.slots} trials are done; " + "; ".join(why),
             hint=f"`countermark resume {audit_dir}` goes on; with --close it seals what there is",
@@ -63,46 +68,84 @@ def carry_out(
     Meter(audit, request, ())  # refuses a budget that could not be kept
     anyio.run(_reach_all, audit)
     begin_directory(audit_dir, audit, request, key)
-    log = EvidenceLog.create(audit_dir / EVIDENCE_RUN, origin=audit.plan.audit, key=key)
-    return anyio.run(_run, _Run(audit, request, log, observer))
+    with held(audit_dir):
+        return _go(audit_dir, audit, request, key, observer)
 
 
 def resume(
-    audit_dir: Path, key: SigningKey, observer: Observer, *, budget_usd: str | None = None
+    audit_dir: Path,
+    key: SigningKey,
+    observer: Observer,
+    *,
+    budget_usd: str | None = None,
+    witnesses: Sequence[str] = (),
 ) -> Outcomes:
     """Go on with an audit that stopped or was killed: no finished trial is lost or counted twice.
 
-    What was in flight is recorded as interrupted and run again as a further attempt.
+    What was in flight is recorded as interrupted and run again as a further attempt. A budget or addresses of witnesses
+    replace those it began with.
 
     Raises:
         InvalidDocument: Not an unfinished audit, or battery or recordings are no longer those of the plan.
+        SignerUnknown: It was begun with another key.
+        UsageError: Another process is at work on it.
     """
+    with held(audit_dir):
+        request, audit = _taken_up(audit_dir, key, budget_usd=budget_usd, witnesses=witnesses)
+        anyio.run(_reach_all, audit)
+        return _go(audit_dir, audit, request, key, observer)
+
+
+def close_as_it_stands(
+    audit_dir: Path, key: SigningKey, observer: Observer | None = None, *, witnesses: Sequence[str] = ()
+) -> None:
+    """Write every slot that has no final attempt as not run, so that the audit can be sealed. Raises as `resume`."""
+    with held(audit_dir):
+        request, audit = _taken_up(audit_dir, key, budget_usd=None, witnesses=witnesses)
+        with witnessed(audit_dir, request.witnesses, key.public, observer or Silent()):
+            run = _Run(audit, request, _log(audit_dir, audit, key), None)
+            run.record_interrupted()
+            for slot in audit.slots:
+                if slot.number not in run.finished:
+                    run.record_unattempted(
+                        slot, Status.NOT_RUN, "not run before the audit was closed", final=True
+                    )
+            run.log.close()
+
+
+def _taken_up(
+    audit_dir: Path, key: SigningKey, *, budget_usd: str | None, witnesses: Sequence[str]
+) -> tuple[AuditRequest, Audit]:
+    """The request and the audit of an unfinished directory, the plan made again and found to be the signed one."""
     request, planned = read_request(audit_dir), read_plan(audit_dir)
-    if budget_usd is not None:
-        request = request.model_copy(update={"budget_usd": budget_usd})
+    check_own_plan(audit_dir, key)
+    changed = {
+        "budget_usd": budget_usd or request.budget_usd,
+        "witnesses": list(witnesses) or request.witnesses,
+    }
+    request = altered(request, changed)
     audit = make_audit(request, audit=planned.audit, created=planned.created)
     if audit.plan.model_copy(update={"software": planned.software}) != planned:
         raise InvalidDocument(
             [
                 f"{audit_dir}/plan/plan.json: [plan-changed] battery, packs or recordings differ from when it was made"
-            ]
+            ],
+            ["plan-changed"],
         )
-    anyio.run(_reach_all, audit)
-    log = EvidenceLog.resume(audit_dir / EVIDENCE_RUN, origin=planned.audit, key=key)
-    return anyio.run(_run, _Run(audit, request, log, observer))
+    write_request(request, audit_dir)
+    return request, audit
 
 
-def close_as_it_stands(audit_dir: Path, key: SigningKey) -> None:
-    """Write every slot that has no final attempt as not run, so that the audit can be sealed."""
-    request, planned = read_request(audit_dir), read_plan(audit_dir)
-    audit = make_audit(request, audit=planned.audit, created=planned.created)
-    log = EvidenceLog.resume(audit_dir / EVIDENCE_RUN, origin=planned.audit, key=key)
-    run = _Run(audit, request, log, None)
-    run.record_interrupted()
-    for slot in audit.slots:
-        if slot.number not in run.finished:
-            run.record_unattempted(slot, Status.NOT_RUN, "not run before the audit was closed", final=True)
-    log.close()
+def _log(audit_dir: Path, audit: Audit, key: SigningKey) -> EvidenceLog:
+    return EvidenceLog.resume(audit_dir / EVIDENCE_RUN, origin=audit.plan.audit, key=key)
+
+
+def _go(
+    audit_dir: Path, audit: Audit, request: AuditRequest, key: SigningKey, observer: Observer
+) -> Outcomes:
+    log = _log(audit_dir, audit, key)
+    with witnessed(audit_dir, request.witnesses, key.public, observer):
+        return anyio.run(_run, _Run(audit, request, log, observer))
 
 
 async def _reach_all(audit: Audit) -> None:
@@ -130,7 +173,7 @@ class _Run:
         self.request = request
         self.log = log
         self.observer = observer
-        earlier = [from_json(TrialRecord, record) for record in log.records]
+        earlier = _records(log)
         self.attempts = _last_attempts(earlier)
         self.finished = {record.slot for record in earlier if record.final}
         self.meter = Meter(audit, request, earlier)
@@ -172,7 +215,7 @@ class _Run:
     async def _worker(self, subject: Subject, waiting: deque[Slot]) -> None:
         while waiting:
             if not self.meter.allows():
-                self.outcomes.over_budget = True
+                self.outcomes.over_budget, self.outcomes.why_not = True, self.meter.why_not
                 return
             await self._slot(subject, waiting.popleft(), waiting)
             await anyio.lowlevel.checkpoint()
@@ -217,6 +260,8 @@ class _Run:
         """Give every attempt that was under way when the process died its leaf."""
         by_number = {slot.number: slot for slot in self.audit.slots}
         for number, tries in self.log.in_flight:
+            if number not in by_number:
+                raise EvidenceError(f"{INFLIGHT}: slot {number} is not in the plan")
             if number not in self.finished:
                 self.attempts[number] = tries - 1
                 self.record_unattempted(
@@ -247,6 +292,15 @@ class _Run:
             tags=dict(scenario.tags),
         )
         self._write(record, Transcript(scenario=scenario, messages=(), fault=reason))
+
+
+def _records(log: EvidenceLog) -> list[TrialRecord]:
+    try:
+        return [from_json(TrialRecord, record) for record in log.records]
+    except InvalidJson as error:
+        raise EvidenceError(
+            f"records.jsonl: {error}", hint="this log was not written by this software"
+        ) from error
 
 
 def _last_attempts(records: list[TrialRecord]) -> dict[int, int]:

@@ -3,16 +3,25 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from countermark.analysis import coverage, findings
+from countermark.analysis import coverage, event, findings, limits, shown, span, totals
 from countermark.audit.budget import cost, price_of
-from countermark.audit.directory import EVIDENCE_RUN, read_plan
-from countermark.audit.events import choose_events
+from countermark.audit.directory import EVIDENCE_RUN, held, read_plan
 from countermark.audit.request import RESUME_FILE, AuditRequest, read_request
 from countermark.audit.table import write_table
 from countermark.canonical import decode, encode
-from countermark.evidence import SigningKey, from_json, read_log, root_of_log, seal
+from countermark.evidence import (
+    SigningKey,
+    cosigned_sizes,
+    from_json,
+    read_blob,
+    read_cosignatures,
+    read_log,
+    read_witness_keys,
+    root_of_log,
+    seal,
+)
 from countermark.files import write_atomic
-from countermark.records import Plan, Report, Status, TrialRecord
+from countermark.records import Plan, Report, TrialRecord
 
 Render = Callable[[Report], dict[str, bytes]]
 
@@ -25,6 +34,11 @@ def finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
         key: The auditor's.
         render: From report to files of `report/`.
     """
+    with held(audit_dir):
+        return _finish(audit_dir, key, render)
+
+
+def _finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
     plan, request = read_plan(audit_dir), read_request(audit_dir)
     records = list(read_records(audit_dir))
     write_table(records, audit_dir / "trials.parquet")
@@ -58,40 +72,42 @@ def compose(
     """The report as a value."""
     found = findings(plan, records)
     size, root = root_of_log(audit_dir / EVIDENCE_RUN)
+    witnessed = _witnessed(audit_dir)
+    started, ended = span(records)
     return Report(
         plan=plan,
-        started=min(record.started for record in records),
-        ended=max(record.ended for record in records),
-        evidence={"origin": plan.audit, "size": size, "root": root, "key": key.public.fingerprint},
-        totals={subject.id: _totals(subject.id, records, request) for subject in plan.subjects},
+        started=started,
+        ended=ended,
+        evidence={
+            "origin": plan.audit,
+            "size": size,
+            "root": root,
+            "key": key.public.fingerprint,
+            **witnessed,
+        },
+        totals={subject: _priced(subject, due, request) for subject, due in totals(plan, records).items()},
         findings=found,
         coverage=dict(coverage(found)),
-        events=choose_events(audit_dir, plan, records),
-        limits=_limits(plan),
+        events=[
+            event(seq, record, metric, decode(read_blob(audit_dir / EVIDENCE_RUN, seq))["messages"])
+            for seq, record, metric in shown(plan, records)
+        ],
+        limits=limits(plan, witnessed=witnessed.get("cosigned") == size),
     )
 
 
-def _totals(subject: str, records: Sequence[TrialRecord], request: AuditRequest) -> dict[str, str | int]:
-    own = [record for record in records if record.subject == subject]
-    tokens_in = sum(record.usage.input_tokens for record in own)
-    tokens_out = sum(record.usage.output_tokens for record in own)
-    found: dict[str, str | int] = {
-        "trials": sum(record.final for record in own),
-        "attempts": len(own),
-        "calls": sum(record.calls for record in own),
-        "input_tokens": tokens_in,
-        "output_tokens": tokens_out,
-        "errored": sum(record.status is Status.ERROR for record in own),
-        "interrupted": sum(record.status is Status.INTERRUPTED for record in own),
-    }
-    known = price_of(subject, request) if tokens_in else None
-    return found if known is None else {**found, "cost_usd": f"{cost(known, tokens_in, tokens_out):.6f}"}
+def _priced(subject: str, counted: dict[str, int], request: AuditRequest) -> dict[str, str | int]:
+    """Totals with their cost, where a price is known and every call came back with its tokens."""
+    known = price_of(subject, request) if counted["input_tokens"] and not counted["unmetered"] else None
+    if known is None:
+        return {**counted}
+    return {**counted, "cost_usd": f"{cost(known, counted['input_tokens'], counted['output_tokens']):.6f}"}
 
 
-def _limits(plan: Plan) -> list[str]:
-    """What this audit does not show, as codes the page has sentences for."""
-    kinds = {subject.kind for subject in plan.subjects}
-    limits = ["identity", "awareness", "own_clock", "no_witness", "one_party_plan"]
-    limits += ["simulation"] if "reference" in kinds else []
-    limits += ["recording"] if "recording" in kinds else []
-    return limits
+def _witnessed(audit_dir: Path) -> dict[str, str | int]:
+    """The last size that was cosigned and by whom; nothing where no witness did."""
+    sizes = cosigned_sizes(audit_dir)
+    if not sizes:
+        return {}
+    found, _ = read_cosignatures(audit_dir, sizes[-1], read_witness_keys(audit_dir))
+    return {"cosigned": sizes[-1], "witnesses": " ".join(sorted(one.name for one in found))}

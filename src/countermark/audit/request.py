@@ -1,16 +1,19 @@
 """What somebody asks for with `countermark run`; kept beside an unfinished audit so that `resume` can go on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from countermark.canonical import InvalidJson, decode, encode
-from countermark.errors import InvalidDocument, UnsafePath
+from countermark.errors import InvalidDocument, UnsafePath, UsageError
 from countermark.files import read_capped, write_atomic
 from countermark.records.plan import Decimal, Document
 
 RESUME_FILE = "resume.json"
+WITNESS_URL = r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
+"""An http or https address: host, perhaps port and path, and nothing else."""
 
 
 class AuditRequest(Document):
@@ -34,11 +37,22 @@ class AuditRequest(Document):
     """None sends none: the provider's default for the model."""
     reasoning: str | None = None
     """Effort or token budget; None sends none."""
-    budget_usd: Decimal | None = None
+    budget_usd: Annotated[Decimal, Field(pattern=r"^[0-9]")] | None = None
     base_urls: dict[str, str] = {}
     """Provider to address."""
     prices: dict[str, str] = {}
     """Subject to `in=…,out=…`, USD a million tokens."""
+    witnesses: Annotated[list[Annotated[str, Field(pattern=WITNESS_URL)]], Field(max_length=8)] = []
+    """Addresses of witnesses to ask for cosignatures."""
+
+
+def altered(request: AuditRequest, changes: Mapping[str, object]) -> AuditRequest:
+    """The request with some fields changed. Raises `UsageError` where a new value makes no sense."""
+    try:
+        return AuditRequest.model_validate({**request.model_dump(by_alias=True), **changes})
+    except ValidationError as error:
+        faults = [f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]
+        raise UsageError("; ".join(faults)) from error
 
 
 def write_request(request: AuditRequest, audit_dir: Path) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from countermark import __version__
-from countermark.errors import CountermarkError
+from countermark.errors import CountermarkError, UsageError
 
 _COMMANDS = {
     "run": ("countermark.cli.run:run", "Audit subjects: plan, run, seal, verify, report."),
@@ -19,8 +19,12 @@ _COMMANDS = {
     "report": ("countermark.cli.report:report", "Print an audit's numbers, or lay its page out again."),
     "import": ("countermark.cli.importing:import_", "Turn published runs into recordings."),
     "pack": ("countermark.cli.pack:pack", "Check or show release packs."),
+    "key": ("countermark.cli.key:key", "Make, show and trust signing keys."),
+    "evidence": ("countermark.cli.evidence:evidence", "Witness another party's audits."),
     "battery": ("countermark.cli.battery:battery", "List, show or check the standard tests."),
 }
+
+_DISK = "make room or choose another place; an audit under way goes on with `countermark resume DIR`"
 
 
 class _Commands(click.Group):
@@ -67,22 +71,42 @@ def run_command(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code = command.main(args=given, prog_name="countermark", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "countermark: stopped; `countermark resume DIR` goes on with an audit that was under way",
-            err=True,
-        )
-        return 4
-    except CountermarkError as error:
-        return _say(error, as_json="--json" in given)
-    except BrokenPipeError:
-        return 0
+    except click.Abort:
+        return _stopped()
     except Exception as error:  # noqa: BLE001  (the charter allows it around a command)
-        return _say_internal(error)
+        return _explain(error, as_json="--json" in given)
+    except BaseException as error:
+        if isinstance(_first(error), KeyboardInterrupt):
+            return _stopped()
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception, *, as_json: bool) -> int:
+    cause = _first(error)
+    if isinstance(cause, click.ClickException):
+        cause.show()
+        return 2
+    if isinstance(cause, BrokenPipeError):
+        return 0
+    if isinstance(cause, OSError):
+        where = f"{cause.filename}: " if cause.filename else ""
+        cause = UsageError(f"{where}{cause.strerror or cause}", hint=_DISK)
+    if isinstance(cause, CountermarkError):
+        return _say(cause, as_json=as_json)
+    return _say_internal(cause)
+
+
+def _stopped() -> int:
+    click.echo(
+        "countermark: stopped; `countermark resume DIR` goes on with an audit that was under way", err=True
+    )
+    return 4
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of tasks that failed together, the first is the one to tell."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _say(error: CountermarkError, *, as_json: bool) -> int:
@@ -97,13 +121,13 @@ def _say(error: CountermarkError, *, as_json: bool) -> int:
     return error.exit_code
 
 
-def _say_internal(error: Exception) -> int:
+def _say_internal(error: BaseException) -> int:
     import os
     import traceback
 
     click.echo(f"countermark: a fault of its own: {type(error).__name__}: {error}", err=True)
     if os.environ.get("COUNTERMARK_DEBUG"):
-        click.echo(traceback.format_exc(), err=True)
+        click.echo("".join(traceback.format_exception(error)), err=True)
     else:
         click.echo("  → please report it; COUNTERMARK_DEBUG=1 shows where it happened", err=True)
     return 70

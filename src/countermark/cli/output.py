@@ -36,6 +36,15 @@ def working(words: str) -> Iterator[None]:
         yield
 
 
+def plain(text: str) -> str:
+    """A stranger's text fit for a table: nothing a terminal obeys, nothing rich takes for markup."""
+    from rich.markup import escape
+
+    return escape(
+        "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    )
+
+
 def emit(value: Any) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
@@ -59,15 +68,16 @@ def print_summary(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Headline rates, 95 % intervals", title_justify="left", caption_justify="left")
+    level = f"{float(report.plan.rules.level):.0%}"
+    table = Table(title=f"Headline rates, {level} intervals", title_justify="left", caption_justify="left")
     table.add_column("subject", no_wrap=True)
     tests = [test for test in report.plan.tests if any(metric.headline for metric in test.metrics)]
     for test in tests:
         metric = next(metric for metric in test.metrics if metric.headline)
-        table.add_column(f"{test.title.en}\n{metric.title.en} ({_better(metric.better)})")
+        table.add_column(plain(f"{test.title.en}\n{metric.title.en} ({_better(metric.better)})"))
     for subject in report.plan.subjects:
         shown = [_cell(report.findings, subject.id, test.id) for test in tests]
-        table.add_row(subject.id + (" (simulation)" if subject.simulation else ""), *shown)
+        table.add_row(plain(subject.id) + (" (simulation)" if subject.simulation else ""), *shown)
     Console().print(table)
 
 
@@ -81,7 +91,9 @@ def print_findings(findings: Sequence[Finding]) -> None:
         table.add_column(heading)
     for finding in findings:
         published = f"{finding.published.k}/{finding.published.n}" if finding.published else ""
-        table.add_row(finding.subject, finding.test, finding.metric.id, finding_in_words(finding), published)
+        table.add_row(
+            plain(finding.subject), finding.test, finding.metric.id, finding_in_words(finding), published
+        )
     Console().print(table)
 
 

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from countermark.audit import Audit
+from countermark.cli.output import plain
 from countermark.records import MetricSpec, Outcome, TrialRecord
 
 _REFRESH_S = 0.25
@@ -80,7 +81,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say something above the table."""
-        self._console.print(f"[bold]![/bold] {text}", highlight=False)
+        self._console.print(f"[bold]![/bold] {plain(text)}", highlight=False)
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
@@ -93,7 +94,7 @@ class Progress:
         table = Table(caption=self._line(), caption_justify="left", title_justify="left")
         table.add_column("test", no_wrap=True)
         for subject in self._subjects:
-            table.add_column(subject)
+            table.add_column(plain(subject))
         for test in self._tests:
             table.add_row(test, *(self._cell(subject, test) for subject in self._subjects))
         return table

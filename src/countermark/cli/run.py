@@ -1,5 +1,6 @@
 """`countermark run` and `countermark resume`."""
 
+import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +11,34 @@ from pydantic import ValidationError
 from countermark.audit import AuditRequest, Estimate, Outcomes, carry_out, estimate, finish, make_audit
 from countermark.audit import resume as go_on
 from countermark.audit.carry_out import close_as_it_stands
+from countermark.audit.request import WITNESS_URL
+from countermark.cli.key import open_key
 from countermark.cli.output import emit, home_option, json_option, print_summary, working
 from countermark.cli.progress import Progress
 from countermark.errors import EvidenceError, UsageError
-from countermark.evidence import SigningKey, load_or_create_key, read_trust, remember
+from countermark.evidence import SigningKey, read_trust, remember
 from countermark.records import Report
 from countermark.report import render
 from countermark.verify import Verdict
 from countermark.verify import verify as check
+
+
+def _witness_urls(ctx: click.Context, option: click.Parameter, urls: tuple[str, ...]) -> list[str]:
+    del ctx
+    for url in urls:
+        if not re.fullmatch(WITNESS_URL, url):
+            raise click.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8407", param=option)
+    return list(urls)
+
+
+witness_option = click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    callback=_witness_urls,
+    metavar="URL",
+    help="Have every checkpoint cosigned by the witness at this address; repeatable.",
+)
 
 
 @click.command(
@@ -51,6 +72,7 @@ from countermark.verify import verify as check
 @click.option("--budget", help="USD; no trial begins once it is spent.")
 @click.option("--price", multiple=True, help="SUBJECT:in=2.00,out=8.00, USD a million tokens.")
 @click.option("--base-url", multiple=True, help="PROVIDER=URL, e.g. openai=http://127.0.0.1:8000/v1.")
+@witness_option
 @click.option("--auditor", default="rehearsal", show_default=True, help="Who audits, as the plan says it.")
 @click.option("--dry-run", is_flag=True, help="Only print the calls, tokens and cost to expect.")
 @home_option
@@ -63,12 +85,12 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
     rates, which need no key and cost nothing.
     """
     request = _request(asked)
+    key = None if dry_run else open_key(home)
     with working("drawing scenarios and making the plan"):
         audit = make_audit(request)
-    if dry_run:
+    if key is None:
         _print_estimate(estimate(audit, request), as_json=as_json)
         return 0
-    key = load_or_create_key(home)
     audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     with Progress() as progress:
         outcomes = carry_out(request, audit_dir, key, progress, audit=audit)
@@ -79,19 +101,23 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
 @click.argument("audit_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--budget", help="USD, replacing the budget the audit began with.")
 @click.option("--close", is_flag=True, help="Run nothing more: seal what there is, the rest as not run.")
+@witness_option
 @home_option
 @json_option
-def resume(*, audit_dir: Path, budget: str | None, close: bool, home: Path, as_json: bool) -> int:
+def resume(
+    *, audit_dir: Path, budget: str | None, close: bool, witnesses: list[str], home: Path, as_json: bool
+) -> int:
     """Go on with the audit in AUDIT_DIR, which stopped or was killed.
 
     No finished trial is lost or counted twice; what was in flight is recorded as interrupted and run again.
     """
-    key = load_or_create_key(home)
-    if close:
-        close_as_it_stands(audit_dir, key)
-        return _conclude(audit_dir, None, key, home, as_json=as_json)
+    key = open_key(home)
     with Progress() as progress:
-        outcomes = go_on(audit_dir, key, progress, budget_usd=budget)
+        if close:
+            close_as_it_stands(audit_dir, key, progress, witnesses=witnesses)
+            outcomes = None
+        else:
+            outcomes = go_on(audit_dir, key, progress, budget_usd=budget, witnesses=witnesses)
     return _conclude(audit_dir, outcomes, key, home, as_json=as_json)
 
 
@@ -151,6 +177,7 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
                 "audit": str(audit_dir),
                 "page": str(page),
                 "seed": report.plan.seed,
+                "cosigned": report.evidence.get("cosigned"),
                 "verdict": verdict.to_json(),
                 "coverage": report.coverage,
                 "findings": [
@@ -167,6 +194,9 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
         )
     for line in verdict.closing_lines():
         click.echo(line)
+    if "cosigned" in report.evidence:
+        facts = report.evidence
+        click.echo(f"Cosigned by {facts['witnesses']} at {facts['cosigned']} of {facts['size']} records")
     click.echo(f"Page: {page}")
     click.echo(f"Check it again, anywhere: countermark verify {audit_dir}")
 

@@ -57,16 +57,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens, as the provider counts them."""
+    """Tokens, as the provider counts them; `unmetered` calls came back without a count, so they are not zero."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    unmetered: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Both together."""
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            unmetered=self.unmetered + other.unmetered,
         )
 
 

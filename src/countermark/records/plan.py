@@ -1,8 +1,8 @@
 """What will be run and judged, fixed and signed before the first call. No floats: decimals stand in strings."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Decimal = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,12})?$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -75,6 +75,14 @@ class PlannedSubject(Document):
     tests: list[TestId]
     planted: dict[TestId, dict[Name, Decimal]] = {}
     """Reference subjects only: the rate each metric would show with infinitely many repeats of the planned scenarios."""
+
+    @model_validator(mode="after")
+    def _simulation_is_said(self) -> Self:
+        if self.simulation != (self.kind == "reference"):
+            raise ValueError("a reference subject is a simulation, and nothing else is")
+        if self.planted and not self.simulation:
+            raise ValueError("only a simulation has planted rates")
+        return self
 
 
 class Rules(Document):

@@ -46,6 +46,8 @@ class Figures:
         """The same for a part that comes without a rate: k of n is written as a percentage too."""
         if part.n == 0:
             return self._words("figures.none_counted")
+        if isinstance(part, Breakdown) and part.interval is None:
+            return self.of(part.k, part.n)  # too few for a rate: the counts alone
         return self._reading(part.k, part.n, ratio(part.k, part.n), part.interval)
 
     def of(self, k: int, n: int) -> Markup:

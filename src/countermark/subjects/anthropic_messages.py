@@ -176,7 +176,7 @@ class _Usage(Wire):
 class _Message(Wire):
     content: list[_Block]
     stop_reason: str | None = None
-    usage: _Usage = _Usage()
+    usage: _Usage | None = None
 
 
 def read_reply(answer: Answer) -> tuple[Reply, Sequence[Mapping[str, Any]]]:
@@ -211,7 +211,9 @@ def failure(error: Exception, with_tools: bool) -> SubjectError:
     return by_transport(error)
 
 
-def _usage(told: _Usage) -> Usage:
+def _usage(told: _Usage | None) -> Usage:
+    if told is None:
+        return Usage(unmetered=1)
     cached = (told.cache_creation_input_tokens or 0) + (told.cache_read_input_tokens or 0)
     return Usage(input_tokens=told.input_tokens + cached, output_tokens=told.output_tokens)
 

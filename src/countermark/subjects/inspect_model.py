@@ -125,14 +125,19 @@ def write_tool(tool: ToolSpec) -> ToolInfo:
     return ToolInfo(name=tool.name, description=tool.description, parameters=parameters)
 
 
+def _used(told: ModelUsage | None) -> Usage:
+    if told is None:
+        return Usage(unmetered=1)
+    cached = (told.input_tokens_cache_read or 0) + (told.input_tokens_cache_write or 0)
+    return Usage(input_tokens=told.input_tokens + cached, output_tokens=told.output_tokens)
+
+
 def read_reply(output: ModelOutput, written: str) -> Reply:
     """The turn in an output."""
-    usage = output.usage or ModelUsage()
-    cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
     return Reply(
         message=Message(role="assistant", content=output.message.text, tool_calls=_calls(output)),
         stop=output.stop_reason,
-        usage=Usage(input_tokens=usage.input_tokens + cached, output_tokens=usage.output_tokens),
+        usage=_used(output.usage),
         exchange=Exchange(
             request=written,
             response=without_keys(output.model_dump_json(exclude_none=True)),

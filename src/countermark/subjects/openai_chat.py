@@ -141,16 +141,22 @@ def read_reply(answer: Answer, *, turn: int) -> Reply:
             message=Message(role="assistant", content=""), stop=answer.blocked, exchange=answer.exchange
         )
     completion = validated(_Completion, answer.body)
-    choice, usage = completion.choices[0], completion.usage or _Usage()
+    choice = completion.choices[0]
     message = Message(
         role="assistant", content=_text(choice.message), tool_calls=_calls(choice.message, turn)
     )
     return Reply(
         message=message,
         stop=_stop(choice),
-        usage=Usage(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens),
+        usage=_used(completion.usage),
         exchange=answer.exchange,
     )
+
+
+def _used(told: _Usage | None) -> Usage:
+    if told is None:
+        return Usage(unmetered=1)
+    return Usage(input_tokens=told.prompt_tokens, output_tokens=told.completion_tokens)
 
 
 def failure(error: Exception, with_tools: bool) -> SubjectError:

@@ -1,14 +1,24 @@
 """Stage 4: seal, plan, packs and run belong together."""
 
+import re
+
 from countermark.canonical import decode
-from countermark.evidence.directory import PLAN, REPORT, RUN
+from countermark.evidence.directory import HOW_TO_CHECK, PLAN, REPORT, RUN, how_to_check
 from countermark.evidence.manifest import MANIFEST
 from countermark.files import read_capped
+from countermark.records import PlannedSubject
+from countermark.verify.packs import check_received
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
 MAX_PLAN = 64 * 1024 * 1024
 MAX_SLOTS = 50_000_000
+_PART = re.compile(
+    r"MANIFEST\.sha256|signatures\.intoto\.jsonl|VERIFY\.txt|trials\.parquet|keys/(auditor|witness/[0-9a-f]{64})\.pub\.pem"
+    r"|pack/[^/]+/.+|plan/(plan\.json|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
+    r"|evidence/run-1/(records\.jsonl|unwitnessed\.jsonl|inflight\.jsonl|(blobs|checkpoints|cosigned)/[^/]+)"
+    r"|report/(report\.json|index(\.[a-z]{2})?\.html|exports/.+)"
+)
 
 
 def check(state: State, notes: Notes) -> None:
@@ -24,11 +34,23 @@ def check(state: State, notes: Notes) -> None:
         )
     _check_plan(state, notes)
     _check_packs(state, notes)
-    for name in state.files:
-        if name.startswith("evidence/") and not name.startswith(f"{RUN}/"):
-            notes.wrong(f"{name}: lies outside {RUN}, the one run that is reported")
+    _check_layout(state, notes)
     if not notes.broken:
         notes.say(f"audit {state.plan.audit}: packs, plan, log and report name one another")
+
+
+def _check_layout(state: State, notes: Notes) -> None:
+    """Nothing lies in the directory that is no part of an audit: a seal over it would lend it weight."""
+    for name in sorted(state.files):
+        if name.startswith("evidence/") and not name.startswith(f"{RUN}/"):
+            notes.wrong(f"{name}: lies outside {RUN}, the one run that is reported")
+        elif not _PART.fullmatch(name):
+            notes.partial(f"{name}: is no part of an audit; sealed with it, and checked by nothing")
+    assert state.key is not None
+    if HOW_TO_CHECK in state.files and read_capped(state.root / HOW_TO_CHECK) != how_to_check(state.key):
+        notes.partial(
+            f"{HOW_TO_CHECK}: is not the text this version writes; do not run what stands in it unread"
+        )
 
 
 def _check_seal(state: State, notes: Notes) -> None:
@@ -88,3 +110,24 @@ def _check_packs(state: State, notes: Notes) -> None:
     for value, name in held.items():
         if value not in planned:
             notes.wrong(f"{name}: is the pack of no subject in {PLAN}")
+        check_received(state, notes, name.removesuffix(MANIFEST))
+    for subject in state.plan.subjects:
+        if subject.pack_digest in held:
+            _check_kind(state, notes, subject, held[subject.pack_digest].removesuffix(MANIFEST))
+
+
+def _check_kind(state: State, notes: Notes, subject: PlannedSubject, part: str) -> None:
+    """The pack is this subject's, and says of it what the plan says: above all, whether it is a simulation."""
+    from countermark.pack import ReleasePack, check_pack
+
+    pack = check_pack(state.root / part.rstrip("/"), manifest=False).pack
+    if pack is None:
+        notes.wrong(f"{part}pack.json: cannot be read, so nothing says what {subject.id} is")
+        return
+    packed = [pack] if isinstance(pack, ReleasePack) else pack.subjects
+    kinds = {one.subject.id: one.subject.kind for one in packed}
+    if kinds.get(subject.id) != subject.kind:
+        notes.wrong(
+            f"{part}pack.json: says {subject.id} is {kinds.get(subject.id, 'none of its subjects')}, "
+            f"{PLAN} says {subject.kind}"
+        )

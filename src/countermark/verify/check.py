@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from countermark.errors import CountermarkError, EvidenceError, UnsafePath
 from countermark.evidence.trust import TrustPolicy
-from countermark.verify import container, seals
+from countermark.verify import container, seals, witnesses
 from countermark.verify.state import State
 from countermark.verify.verdict import Figures, Notes, Stage, Verdict
 
@@ -80,6 +80,8 @@ def _figures(state: State) -> Figures:
         recomputed=state.recomputed,
         numbers=state.numbers,
         binding=_binding(state),
+        lacking=state.lacking,
+        witnessed=witnesses.in_words(state),
     )
 
 
@@ -101,11 +103,16 @@ _STAGES: tuple[tuple[str, Check], ...] = (
     ("signatures", seals.check_signatures),
     ("manifests", seals.check_manifests),
     ("chain", _late("chain")),
-    ("identity", _nothing_to("this format version holds no weights and no endpoint descriptor")),
+    (
+        "identity",
+        _nothing_to(
+            "what answered is not bound to what a pack names: nothing was hashed at load, no endpoint left a fingerprint"
+        ),
+    ),
     ("log", _late("log")),
     ("transcripts", _late("transcripts")),
     ("numbers", _late("numbers")),
     ("redaction", _nothing_to("this format version withholds nothing")),
-    ("anchors", _nothing_to("this format version holds no time stamp")),
+    ("anchors", witnesses.check_times),
     ("exports", _late("exports")),
 )

@@ -1,5 +1,6 @@
 """Stage 6: the log. Leaves recomputed, checkpoints consistent, every planned slot with exactly one final attempt."""
 
+import re
 from collections.abc import Iterator
 
 from countermark.canonical import InvalidJson
@@ -12,6 +13,7 @@ from countermark.evidence.notes import MAX_NOTE, Checkpoint, open_note
 from countermark.evidence.recovery import CHECKPOINTS, INFLIGHT
 from countermark.files import read_capped
 from countermark.records import Outcome, Plan, Status, TrialRecord
+from countermark.verify import witnesses
 from countermark.verify.state import Entry, State
 from countermark.verify.verdict import Notes
 
@@ -46,6 +48,7 @@ def check(state: State, notes: Notes) -> None:
     _check_end(state, notes, frontier, checkpoints)
     _tell(notes, slots.faults_at_end(state.slots))
     _check_blob_names(state, notes)
+    witnesses.check(state, notes, checkpoints.keys(), frontier.size)
     if not notes.broken:
         notes.say(f"{frontier.size} records, root {frontier.root().hex()}, {len(checkpoints)} checkpoints")
 
@@ -133,6 +136,8 @@ class Slots:
         self._slot_of: dict[tuple[str, str, int, int], int] = {}
         self._attempts: dict[int, int] = {}
         self._final: set[int] = set()
+        self._graders: dict[str, str] = {}
+        self._created = plan.created
 
     def take(self, record: TrialRecord) -> Iterator[str]:
         """What is wrong with the next record."""
@@ -157,6 +162,10 @@ class Slots:
             yield f"item {record.item}, epoch {record.epoch} of {record.test} was not planned"
         elif record.grader.partition("@")[0] != test.grader:
             yield f"was graded by {record.grader}, the plan says {test.grader}"
+        elif self._graders.setdefault(record.test, record.grader) != record.grader:
+            yield f"was graded by {record.grader}, trials of this test before it by {self._graders[record.test]}"
+        if record.started < self._created:
+            yield f"started at {record.started}, before the plan was made at {self._created}"
         trial = (record.subject, record.test, record.item, record.epoch)
         if self._trial_of.setdefault(record.slot, trial) != trial:
             yield f"slot {record.slot} stood for another trial before"
@@ -174,11 +183,27 @@ class Slots:
             self._final.add(record.slot)
 
 
+_MEANS = {
+    Status.OK: (Outcome.GRADED, Outcome.UNGRADED),
+    Status.ERROR: (Outcome.ERRORED,),
+    Status.UNSUPPORTED: (Outcome.UNSUPPORTED,),
+    Status.INTERRUPTED: (Outcome.NOT_RUN,),
+    Status.NOT_RUN: (Outcome.NOT_RUN,),
+}
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+
+
 def _sense(record: TrialRecord) -> Iterator[str]:
-    answered = record.outcome in (Outcome.GRADED, Outcome.UNGRADED)
-    if (record.status is Status.OK) != answered:
+    if record.outcome not in _MEANS[record.status]:
         yield f"status {record.status} does not go with outcome {record.outcome}"
     if record.labels and record.outcome is not Outcome.GRADED:
         yield f"an outcome of {record.outcome} bears labels"
     if record.status is Status.OK and not record.final:
         yield "an attempt that was answered is not final: second tries after an answer are not allowed"
+    usage = record.usage
+    if min(record.calls, usage.input_tokens, usage.output_tokens, usage.unmetered) < 0:
+        yield "calls or tokens below zero"
+    if not (_TIME.fullmatch(record.started) and _TIME.fullmatch(record.ended)):
+        yield f"{record.started!r} and {record.ended!r} are no times"
+    elif record.started > record.ended:
+        yield "ended before it started"

@@ -1,14 +1,13 @@
 """Stage 8: every number recomputed from the records and compared with the report, one by one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from countermark.analysis import coverage, findings
+from countermark.analysis import coverage, event, findings, limits, shown, span, totals
 from countermark.canonical import InvalidJson, decode, encode
 from countermark.evidence.directory import REPORT, RUN, TRIALS
 from countermark.evidence.lines import read_blob
 from countermark.files import read_capped
-from countermark.records import Event, Finding, Plan, Report, Status, TrialRecord
+from countermark.records import Event, Finding, Plan, Report, TrialRecord
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
@@ -27,12 +26,14 @@ def check(state: State, notes: Notes) -> None:
     if dict(report.coverage) != dict(coverage(due)):
         notes.wrong(f"{REPORT}: coverage is {dict(report.coverage)}, recomputed {dict(coverage(due))}")
     _check_identity(state, notes, report)
-    for fault in _wrong_totals(state.plan, records, report):
+    for fault in [
+        *_unknown(report),
+        *_wrong_totals(state.plan, records, report),
+        *_wrong_facts(state, records, report),
+    ]:
         notes.wrong(f"{REPORT}: {fault}")
-    for place, event in enumerate(report.events):
-        fault = _wrong_event(state, event)
-        if fault:
-            notes.wrong(f"{REPORT}: event {place}: {fault}")
+    for fault in _wrong_events(state, records, report):
+        notes.wrong(f"{REPORT}: {fault}")
     if TRIALS in state.files:
         notes.say(f"{TRIALS} is a convenience; every number here comes from the records")
     if not notes.broken:
@@ -111,65 +112,47 @@ def _check_identity(state: State, notes: Notes, report: Report) -> None:
             notes.wrong(f"{REPORT}: evidence/{name} is {report.evidence.get(name)!r}, it should be {value!r}")
 
 
+def _unknown(report: Report) -> Iterator[str]:
+    """What this version writes nothing of: a field that nobody recomputes could say anything."""
+    for name in sorted(report.model_extra or {}):
+        yield f"/{name} is no field of a report"
+    if any(not isinstance(count, int) or isinstance(count, bool) for count in report.coverage.values()):
+        yield "/coverage holds no whole numbers"
+
+
 def _wrong_totals(plan: Plan, records: Sequence[TrialRecord], report: Report) -> Iterator[str]:
-    if set(report.totals) != {subject.id for subject in plan.subjects}:
+    due = totals(plan, records)
+    if set(report.totals) != set(due):
         yield "totals are not those of the plan's subjects"
+        return
     for subject, given in report.totals.items():
-        due = _totals([record for record in records if record.subject == subject])
-        for name in due.keys() & given.keys():
-            if given[name] != due[name]:
-                yield f"totals/{subject}/{name} is {given[name]}, recomputed {due[name]}"
+        counted = {name: value for name, value in given.items() if name != "cost_usd"}
+        for name in sorted(counted.keys() | due[subject].keys()):
+            if counted.get(name) != due[subject].get(name):
+                yield f"totals/{subject}/{name} is {counted.get(name)}, recomputed {due[subject].get(name)}"
 
 
-def _totals(own: Sequence[TrialRecord]) -> dict[str, int]:
-    return {
-        "trials": sum(record.final for record in own),
-        "attempts": len(own),
-        "calls": sum(record.calls for record in own),
-        "input_tokens": sum(record.usage.input_tokens for record in own),
-        "output_tokens": sum(record.usage.output_tokens for record in own),
-        "errored": sum(record.status is Status.ERROR for record in own),
-        "interrupted": sum(record.status is Status.INTERRUPTED for record in own),
-    }
+def _wrong_facts(state: State, records: Sequence[TrialRecord], report: Report) -> Iterator[str]:
+    assert state.plan is not None
+    witnessed = report.evidence.get("cosigned") == len(records)
+    if report.limits != limits(state.plan, witnessed=witnessed):
+        yield "limits are not those of such an audit"
+    if records and (report.started, report.ended) != span(records):
+        yield f"started and ended are not those of the records, {span(records)}"
 
 
-def _wrong_event(state: State, event: Event) -> str:
-    """Why an event is no quotation of the evidence, or nothing."""
-    if not 0 <= event.seq < len(state.entries):
-        return f"there is no record {event.seq}"
-    record = state.entries[event.seq].record
-    shown = (event.subject, event.test, event.scenario, event.slot, event.labels, event.reason, event.tags)
-    kept = (
-        record.subject,
-        record.test,
-        record.scenario,
-        record.slot,
-        dict(record.labels),
-        record.reason,
-        dict(record.tags),
-    )
-    if shown != kept:
-        return f"is not what record {event.seq} says"
-    said = decode(read_blob(state.root / RUN, event.seq))["messages"]
-    following = iter(said)
-    for message in event.messages:
-        if not any(_quotes(message, turn) for turn in following):
-            return f"shows a turn that is not in the transcript of record {event.seq}"
-    return ""
+def _wrong_events(state: State, records: Sequence[TrialRecord], report: Report) -> Iterator[str]:
+    """The trials shown are those the plan's order puts first, and their transcripts stand as they were said."""
+    assert state.plan is not None
+    due = list(shown(state.plan, records))
+    if [given.seq for given in report.events] != [seq for seq, _, _ in due]:
+        yield f"shows the trials {[given.seq for given in report.events]}, due are {[seq for seq, _, _ in due]}"
+        return
+    for given, (seq, record, metric) in zip(report.events, due, strict=True):
+        said = decode(read_blob(state.root / RUN, seq))["messages"]
+        if _plain(given) != _plain(event(seq, record, metric, said)):
+            yield f"event of record {seq} is not what the record and its transcript say"
 
 
-def _quotes(shown: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
-    """Whether all that is shown of a turn stands in it so; a report holds fractions as strings."""
-    return "content" in shown and all(
-        name in said and value == _signed(said[name]) for name, value in shown.items()
-    )
-
-
-def _signed(value: object) -> object:
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, dict):
-        return {name: _signed(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_signed(item) for item in value]
-    return value
+def _plain(value: Event) -> bytes:
+    return encode(value.model_dump(mode="json", by_alias=True))

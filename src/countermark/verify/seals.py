@@ -63,7 +63,9 @@ def check_signatures(state: State, notes: Notes) -> None:
         else:
             unsigned += 1
     if unsigned:
-        notes.say(f"{unsigned} packs bear no signature of their own; the signed plan names their digests")
+        notes.say(
+            f"{unsigned} packs are held by the digests that the signed plan names; who handed them over is stage 4's to say"
+        )
 
 
 def check_manifests(state: State, notes: Notes) -> None:

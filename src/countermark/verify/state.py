@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from countermark.evidence.dsse import Statement
 from countermark.evidence.keys import PublicKey
 from countermark.evidence.manifest import OUTSIDE
+from countermark.evidence.notes import Cosignature
 from countermark.evidence.trust import TrustPolicy
 
 if TYPE_CHECKING:  # pydantic costs a quarter of a second: it is imported only when an audit is read
@@ -46,6 +47,14 @@ class State:
     """Stage 4."""
     entries: list[Entry] = field(default_factory=list)
     """Stage 6."""
+    cosigned: int | None = None
+    """Stage 6: the last size that a witness cosigned."""
+    cosignatures: list[Cosignature] = field(default_factory=list)
+    """Stage 6: those at that size, each of which holds."""
+    sightings: list[tuple[int, int]] = field(default_factory=list)
+    """Stage 6: at which sizes, in order, a witness whom the reader trusts had seen the log, and when, seconds since 1970."""
+    lacking: str = ""
+    """Stage 6: which witnesses the reader's policy asks for in vain, in words."""
     report: "Report | None" = None
     """Stage 8."""
     disclosed: int = 0

@@ -19,18 +19,21 @@ from countermark.verify.verdict import Notes
 STRANGERS_DATA = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What somebody else's code may raise on data that somebody else again has made up."""
 _MAX_FAULTS = 100
+_SCRIPTED = ("dialogue", "desk")
 
 
 def check(state: State, notes: Notes) -> None:
     """Read each transcript once, in the log's order."""
     assert state.plan is not None
     tests = {test.id: (_grader(test, notes), test.grader_options) for test in state.plan.tests}
+    planned = {test.id: test for test in state.plan.tests}
     items = Items(state.plan.seed)
     not_graded = 0
     for seq, entry in enumerate(state.entries):
         name = f"{RUN}/{blob_name(seq)}"
         try:
             transcript = _read(state, seq, entry, items)
+            _check_script(planned[entry.record.test], entry, transcript)
             not_graded += not _grade_again(entry, transcript, *tests[entry.record.test])
             state.disclosed += 1
         except EvidenceError as error:
@@ -96,10 +99,29 @@ def _agree(entry: Entry, transcript: Transcript) -> None:
         "published": (dict(record.published), dict(transcript.published)),
         "usage": (record.usage, transcript.usage),
         "success": (record.status is Status.OK, transcript.fault is None),
+        "request ids": (
+            record.request_ids,
+            tuple(one.request_id for one in transcript.exchanges if one.request_id),
+        ),
     }
+    if record.status is not Status.OK:
+        pairs["reason"] = (record.reason, transcript.fault)
+    if record.status in (Status.INTERRUPTED, Status.NOT_RUN):
+        pairs["number of turns"] = (0, len(transcript.messages))
     for what, (recorded, shown) in pairs.items():
         if recorded != shown:
             raise EvidenceError(f"the record's {what} is {recorded!r}, the transcript's {shown!r}")
+
+
+def _check_script(test: PlannedTest, entry: Entry, transcript: Transcript) -> None:
+    """Where the driver is a script, what was put to the subject is the scenario's dialogue, to the end if it answered."""
+    if test.driver not in _SCRIPTED:
+        return
+    script = transcript.scenario.dialogue
+    put = tuple(message for message in transcript.messages if message.role in ("system", "user"))
+    whole = test.driver == "dialogue" and entry.record.status is Status.OK
+    if put != script[: len(put)] or (whole and len(put) < len(script)):
+        raise EvidenceError("what was put to the subject is not the scenario's dialogue")
 
 
 def _grader(test: PlannedTest, notes: Notes) -> Grader | None:

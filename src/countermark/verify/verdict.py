@@ -43,6 +43,10 @@ class Figures:
     recomputed: int = 0
     numbers: int = 0
     binding: str = "not checked"
+    lacking: str = ""
+    """The witnesses that the reader's policy asks for in vain."""
+    witnessed: str = ""
+    """Which witness saw the log when, by its own clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Verdict:
             f"CRYPTO: {self._crypto()}",
             f"POLICY: {self._policy()}",
             f"IDENTITY-BINDING: {figures.binding}",
-            "TIME: the signers' own clocks; no outside anchor",
+            f"TIME: the signers' own clocks; {figures.witnessed or 'no outside anchor'}",
             f"DISCLOSED: {figures.disclosed}/{figures.records} transcripts",
             f"NUMBERS: recomputed {figures.recomputed}/{figures.numbers}",
             NOT_PROVEN,
@@ -92,6 +96,8 @@ class Verdict:
 
     def _policy(self) -> str:
         state = next((stage.state for stage in self.stages if stage.number == 1), "not reached")
+        if state == "ok" and self.figures.lacking:
+            return f"not met, {self.figures.lacking}"
         unmet = any(stage.cause == "signer" for stage in self.stages)
         known = {
             "ok": "signer unknown in part" if unmet else "met",
