@@ -207,19 +207,19 @@ def _print_estimate(estimates: list[Estimate], *, as_json: bool) -> None:
 
         emit([asdict(one) for one in estimates])
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title="Before anything is spent (estimates; replies of 250 tokens, no retries)", title_justify="left"
-    )
-    for heading in ("subject", "trials", "calls", "at most", "tokens in", "tokens out", "USD", "USD at most"):
-        table.add_column(heading, justify="left" if heading == "subject" else "right")
+    click.echo("Before anything is spent (replies of about 250 tokens, no retries):")
     for one in estimates:
-        money = ["unknown" if usd is None else f"{usd:.2f}" for usd in (one.usd, one.usd_at_most)]
-        counts = (one.trials, one.calls, one.calls_at_most, one.input_tokens, one.output_tokens)
-        table.add_row(one.subject, *(f"{count:,}" for count in counts), *money)
-    Console().print(table)
+        click.echo(
+            f"{one.subject}: {one.trials:,} trials, {one.calls:,} calls (at most {one.calls_at_most:,})"
+        )
+        if one.usd != 0:
+            tokens = f"{one.input_tokens / 1e6:.2f} M tokens in, {one.output_tokens / 1e6:.2f} M out"
+            money = (
+                "cost unknown" if one.usd is None else f"{one.usd:.2f} USD (at most {one.usd_at_most:.2f})"
+            )
+            click.echo(f"    {tokens}: {money}")
+        else:
+            click.echo("    asks no model, costs nothing")
     unknown = [one.subject for one in estimates if one.usd is None]
     if unknown:
         click.echo(f"No price known for {', '.join(unknown)}: give one with --price {unknown[0]}:in=…,out=…")
