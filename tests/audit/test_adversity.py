@@ -99,6 +99,8 @@ def test_a_budget_that_makes_no_sense(audit: Path, budget: str) -> None:
 def test_a_new_budget_is_kept(audit: Path) -> None:
     resume(audit, load_or_create_key(audit.parent / "home"), Silent(), budget_usd="7")
     assert read_request(audit).budget_usd == "7"
+    resume(audit, load_or_create_key(audit.parent / "home"), Silent(), budget_usd="none")
+    assert read_request(audit).budget_usd is None
 
 
 def test_a_pipe_in_a_files_place_is_no_wait(audit: Path) -> None:

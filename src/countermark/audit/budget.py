@@ -51,7 +51,7 @@ class Meter:
     def why_not(self) -> str:
         """Why no further trial may begin."""
         if self.blind is not None:
-            return f"{self.blind} reports no token counts, so the budget cannot be kept: resume without one"
+            return f"{self.blind} reports no token counts, so the budget cannot be kept: resume with --budget none"
         return "the budget is spent"
 
     def spend(self, record: TrialRecord) -> None:

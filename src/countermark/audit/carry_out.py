@@ -45,7 +45,9 @@ class Outcomes:
         if self.done == self.slots:
             return
         if self.done == 0 and len(self.halted) == 1:
-            raise next(iter(self.halted.values()))
+            error = next(iter(self.halted.values()))
+            error.hint = f"{error.hint or 'mend it'}; then `countermark resume {audit_dir}`"
+            raise error
         why = [f"{name}: {error.message}" for name, error in self.halted.items()]
         if self.over_budget:
             why.append(self.why_not)
@@ -82,8 +84,8 @@ def resume(
 ) -> Outcomes:
     """Go on with an audit that stopped or was killed: no finished trial is lost or counted twice.
 
-    What was in flight is recorded as interrupted and run again as a further attempt. A budget or addresses of witnesses
-    replace those it began with.
+    What was in flight is recorded as interrupted and run again as a further attempt. A budget ("none" lifts it) or
+    addresses of witnesses replace those it began with.
 
     Raises:
         InvalidDocument: Not an unfinished audit, or battery or recordings are no longer those of the plan.
@@ -120,7 +122,7 @@ def _taken_up(
     request, planned = read_request(audit_dir), read_plan(audit_dir)
     check_own_plan(audit_dir, key)
     changed = {
-        "budget_usd": budget_usd or request.budget_usd,
+        "budget_usd": None if budget_usd == "none" else budget_usd or request.budget_usd,
         "witnesses": list(witnesses) or request.witnesses,
     }
     request = altered(request, changed)

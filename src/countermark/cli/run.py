@@ -99,7 +99,7 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
 
 @click.command(epilog="Example: countermark resume audits/20261123-101500")
 @click.argument("audit_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--budget", help="USD, replacing the budget the audit began with.")
+@click.option("--budget", help="USD, replacing the budget the audit began with; none lifts it.")
 @click.option("--close", is_flag=True, help="Run nothing more: seal what there is, the rest as not run.")
 @witness_option
 @home_option
