@@ -40,8 +40,13 @@ def plain(text: str) -> str:
     """A stranger's text fit for a table: nothing a terminal obeys, nothing rich takes for markup."""
     from rich.markup import escape
 
-    return escape(
-        "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """A stranger's text without what a terminal obeys."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text
     )
 
 
@@ -82,19 +87,15 @@ def print_summary(report: Report) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Every metric, one line each."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for heading in ("subject", "test", "metric", "with a verdict", "as published"):
-        table.add_column(heading)
+    """Every metric, one line each under its subject and test; ids are never cut, whatever the terminal's width."""
+    width = max((len(finding.metric.id) for finding in findings), default=0)
+    above = None
     for finding in findings:
-        published = f"{finding.published.k}/{finding.published.n}" if finding.published else ""
-        table.add_row(
-            plain(finding.subject), finding.test, finding.metric.id, finding_in_words(finding), published
-        )
-    Console().print(table)
+        if above != (finding.subject, finding.test):
+            above = (finding.subject, finding.test)
+            click.echo(f"{printable(finding.subject)}  {finding.test}")
+        published = f"  as published {finding.published.k}/{finding.published.n}" if finding.published else ""
+        click.echo(f"    {finding.metric.id:<{width}}  {finding_in_words(finding)}{published}")
 
 
 def _better(better: str) -> str:
