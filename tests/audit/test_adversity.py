@@ -170,3 +170,26 @@ def test_calls_without_a_token_count_stop_a_budget(tmp_path: Path, monkeypatch: 
     report = finish(audit_dir, key, render)
     assert report.totals["openai/m"]["unmetered"]
     assert "cost_usd" not in report.totals["openai/m"]
+
+
+def test_a_fault_of_the_software_is_told_once_and_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver of somebody's that crashes: errored trials, one word about it, no crash."""
+
+    class Listening(Silent):
+        notes: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    async def crashes(*_: object) -> dict[str, object]:
+        raise ZeroDivisionError("a key might stand here")
+
+    monkeypatch.setattr("countermark.audit.attempt.load_driver", lambda _: crashes)
+    watcher = Listening()
+    carry_out(REQUEST, tmp_path / "audit", load_or_create_key(tmp_path / "home"), watcher)
+    assert len(watcher.notes) == 3, "once a test"
+    assert all("ZeroDivisionError" in note and "a key" not in note for note in watcher.notes)
+    report = finish(tmp_path / "audit", load_or_create_key(tmp_path / "home"), render)
+    assert all(finding.rate is None for finding in report.findings)

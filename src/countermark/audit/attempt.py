@@ -79,7 +79,12 @@ async def attempt(audit: Audit, slot: Slot, subject: Subject, number: int, *, la
     )
     after = failure.retry_after_s if isinstance(failure, CallFailed) else None
     return Attempt(
-        record=record, transcript=transcript, retryable=retryable, retry_after_s=after, halts=halts
+        record=record,
+        transcript=transcript,
+        retryable=retryable,
+        retry_after_s=after,
+        strange=None if failure is None or isinstance(failure, SubjectError) else transcript.fault,
+        halts=halts,
     )
 
 

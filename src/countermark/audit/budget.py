@@ -60,9 +60,4 @@ class Meter:
             self.blind = record.subject
         known = self._prices.get(record.subject)
         if known is not None:
-            self.spent += cost(known, record.usage.input_tokens, record.usage.output_tokens)
-
-
-def cost(known: Price, input_tokens: int, output_tokens: int) -> Decimal:
-    """USD for so many tokens."""
-    return known.input * input_tokens + known.output * output_tokens
+            self.spent += known.of(record.usage)

@@ -12,7 +12,7 @@ import anyio
 
 from countermark.audit.attempt import Attempt, attempt
 from countermark.audit.budget import Meter
-from countermark.audit.directory import EVIDENCE_RUN, begin_directory, check_own_plan, held, read_plan
+from countermark.audit.directory import begin_directory, check_own_plan, held, read_plan
 from countermark.audit.observer import Observer, Silent
 from countermark.audit.planning import Audit, Slot, make_audit, now
 from countermark.audit.request import AuditRequest, altered, read_request, write_request
@@ -20,6 +20,7 @@ from countermark.audit.witnessing import witnessed
 from countermark.canonical import InvalidJson
 from countermark.errors import AuditIncomplete, EvidenceError, InvalidDocument, SubjectError
 from countermark.evidence import EvidenceLog, SigningKey, from_json, to_bytes, to_json
+from countermark.evidence.directory import RUN
 from countermark.evidence.recovery import INFLIGHT
 from countermark.graders import load_grader
 from countermark.records import Outcome, Status, Subject, Transcript, TrialRecord
@@ -139,7 +140,7 @@ def _taken_up(
 
 
 def _log(audit_dir: Path, audit: Audit, key: SigningKey) -> EvidenceLog:
-    return EvidenceLog.resume(audit_dir / EVIDENCE_RUN, origin=audit.plan.audit, key=key)
+    return EvidenceLog.resume(audit_dir / RUN, origin=audit.plan.audit, key=key)
 
 
 def _go(

@@ -13,19 +13,12 @@ from countermark.audit.planning import Audit
 from countermark.audit.request import AuditRequest, write_request
 from countermark.canonical import InvalidJson, decode, digest, encode
 from countermark.errors import CountermarkError, InvalidDocument, SignerUnknown, UnsafePath, UsageError
-from countermark.evidence import NS, EvidenceLog, SigningKey, open_statement, sign_part, write_manifest
+from countermark.evidence import EvidenceLog, SigningKey, open_statement, sign_part, write_manifest
+from countermark.evidence.directory import PLAN, RUN
+from countermark.evidence.dsse import PLAN_TYPE
 from countermark.evidence.manifest import SIGNATURES
 from countermark.files import inside, read_capped, sync_directory, write_atomic
 from countermark.records import Plan
-
-PLAN_FILE = "plan/plan.json"
-EVIDENCE_RUN = "evidence/run-1"
-PLAN_TYPE = f"{NS}/audit-plan/v0.1"
-
-
-def encode_plan(plan: Plan) -> bytes:
-    """The plan as canonical JSON."""
-    return encode(plan.model_dump(mode="json", by_alias=True))
 
 
 def begin_directory(audit_dir: Path, audit: Audit, request: AuditRequest, key: SigningKey) -> None:
@@ -53,11 +46,11 @@ def _write_beginning(draft: Path, audit: Audit, request: AuditRequest, key: Sign
         for file, data in files.items():
             write_atomic(inside(folder, file), data)
         write_manifest(folder)
-    plan = encode_plan(audit.plan)
-    write_atomic(draft / PLAN_FILE, plan)
+    plan = encode(audit.plan.model_dump(mode="json", by_alias=True))
+    write_atomic(draft / PLAN, plan)
     sign_part(draft / "plan", key, PLAN_TYPE, {"audit": audit.plan.audit, "plan_sha256": digest(plan)})
     write_request(request, draft)
-    EvidenceLog.create(draft / EVIDENCE_RUN, origin=audit.plan.audit, key=key).release()
+    EvidenceLog.create(draft / RUN, origin=audit.plan.audit, key=key).release()
 
 
 def check_own_plan(audit_dir: Path, key: SigningKey) -> None:
@@ -74,8 +67,8 @@ def check_own_plan(audit_dir: Path, key: SigningKey) -> None:
             f"{audit_dir}: the plan is not signed by the key at hand ({key.public.fingerprint[:16]}…)",
             hint="go on with the --home the audit was begun with",
         ) from error
-    if statement.predicate.get("plan_sha256") != digest(read_capped(inside(audit_dir, PLAN_FILE))):
-        raise InvalidDocument([f"{audit_dir}/{PLAN_FILE}: [plan-changed] is not the plan that was signed"])
+    if statement.predicate.get("plan_sha256") != digest(read_capped(inside(audit_dir, PLAN))):
+        raise InvalidDocument([f"{audit_dir}/{PLAN}: [plan-changed] is not the plan that was signed"])
 
 
 @contextmanager
@@ -96,14 +89,14 @@ def held(audit_dir: Path) -> Iterator[None]:
 def read_plan(audit_dir: Path) -> Plan:
     """The plan in an audit directory. Raises `InvalidDocument` with every fault."""
     try:
-        raw = decode(read_capped(inside(audit_dir, PLAN_FILE), name=PLAN_FILE), floats=False)
+        raw = decode(read_capped(inside(audit_dir, PLAN), name=PLAN), floats=False)
         return Plan.model_validate(raw)
     except UnsafePath as error:
         raise InvalidDocument([f"{audit_dir}: [no-plan] {error.faults[0]}"], ["no-plan"]) from error
     except InvalidJson as error:
-        raise InvalidDocument([f"{PLAN_FILE}: [json] {error}"], ["json"]) from error
+        raise InvalidDocument([f"{PLAN}: [json] {error}"], ["json"]) from error
     except ValidationError as error:
         raise InvalidDocument(
-            [f"{PLAN_FILE}: /{'/'.join(map(str, fault['loc']))}: [{fault['type']}] {fault['msg']}"
+            [f"{PLAN}: /{'/'.join(map(str, fault['loc']))}: [{fault['type']}] {fault['msg']}"
              for fault in error.errors()]
         ) from error  # fmt: skip

@@ -1,13 +1,14 @@
 """What a plan will cost before anything is spent: calls, tokens, money; each an expected figure and an upper bound."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from countermark.audit.budget import cost, price_of
+from countermark.audit.budget import price_of
 from countermark.audit.planning import Audit, Work
 from countermark.audit.request import AuditRequest
-from countermark.records import Scenario
+from countermark.records import Scenario, Usage
+from countermark.subjects.prices import Price
 
 # Rules of thumb, said as such wherever the figures are shown: English and Japanese prompts average about three
 # characters a token; a chat reply about 250 tokens; an agent about half its allowed steps.
@@ -34,15 +35,10 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class _Load:
     calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     def __add__(self, other: "_Load") -> "_Load":
-        return _Load(
-            self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-        )
+        return _Load(self.calls + other.calls, self.usage + other.usage)
 
 
 def estimate(audit: Audit, request: AuditRequest) -> list[Estimate]:
@@ -61,17 +57,17 @@ def _subject(audit: Audit, request: AuditRequest, subject: str, *, paid: bool) -
         trials=len(slots),
         calls=expected.calls,
         calls_at_most=worst.calls,
-        input_tokens=expected.input_tokens if paid else 0,
-        output_tokens=expected.output_tokens if paid else 0,
+        input_tokens=expected.usage.input_tokens if paid else 0,
+        output_tokens=expected.usage.output_tokens if paid else 0,
         usd=_usd(known, expected, paid=paid),
         usd_at_most=_usd(known, worst, paid=paid),
     )
 
 
-def _usd(known: object, load: _Load, *, paid: bool) -> Decimal | None:
+def _usd(known: Price | None, load: _Load, *, paid: bool) -> Decimal | None:
     if not paid:
         return Decimal(0)
-    return None if known is None else cost(known, load.input_tokens, load.output_tokens)  # type: ignore[arg-type]
+    return None if known is None else known.of(load.usage)
 
 
 def _sum(loads: Iterable[_Load]) -> _Load:
@@ -86,4 +82,4 @@ def _load(work: Work, scenario: Scenario, reply: int, *, half: bool) -> _Load:
     prompt = sum(len(message.content) for message in scenario.dialogue) // CHARACTERS_A_TOKEN
     per_call = prompt + (_TOOLS_TOKENS if steps else 0)
     sent = calls * per_call + reply * calls * (calls - 1) // 2
-    return _Load(calls, sent, calls * reply)
+    return _Load(calls, Usage(input_tokens=sent, output_tokens=calls * reply))

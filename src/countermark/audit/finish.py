@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from countermark.analysis import coverage, event, findings, limits, shown, span, totals
-from countermark.audit.budget import cost, price_of
-from countermark.audit.directory import EVIDENCE_RUN, held, read_plan
+from countermark.audit.budget import price_of
+from countermark.audit.directory import held, read_plan
 from countermark.audit.request import RESUME_FILE, AuditRequest, read_request
 from countermark.audit.table import write_table
 from countermark.canonical import decode, encode
@@ -20,8 +20,9 @@ from countermark.evidence import (
     root_of_log,
     seal,
 )
+from countermark.evidence.directory import RUN
 from countermark.files import write_atomic
-from countermark.records import Plan, Report, TrialRecord
+from countermark.records import Plan, Report, TrialRecord, Usage
 
 Render = Callable[[Report], dict[str, bytes]]
 
@@ -62,7 +63,7 @@ def _finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
 
 def read_records(audit_dir: Path) -> Iterator[TrialRecord]:
     """Every attempt in the log, in its order."""
-    for line in read_log(audit_dir / EVIDENCE_RUN):
+    for line in read_log(audit_dir / RUN):
         yield from_json(TrialRecord, line.record)
 
 
@@ -71,7 +72,7 @@ def compose(
 ) -> Report:
     """The report as a value."""
     found = findings(plan, records)
-    size, root = root_of_log(audit_dir / EVIDENCE_RUN)
+    size, root = root_of_log(audit_dir / RUN)
     witnessed = _witnessed(audit_dir)
     started, ended = span(records)
     return Report(
@@ -89,7 +90,7 @@ def compose(
         findings=found,
         coverage=dict(coverage(found)),
         events=[
-            event(seq, record, metric, decode(read_blob(audit_dir / EVIDENCE_RUN, seq))["messages"])
+            event(seq, record, metric, decode(read_blob(audit_dir / RUN, seq))["messages"])
             for seq, record, metric in shown(plan, records)
         ],
         limits=limits(plan, witnessed=witnessed.get("cosigned") == size),
@@ -101,7 +102,8 @@ def _priced(subject: str, counted: dict[str, int], request: AuditRequest) -> dic
     known = price_of(subject, request) if counted["input_tokens"] and not counted["unmetered"] else None
     if known is None:
         return {**counted}
-    return {**counted, "cost_usd": f"{cost(known, counted['input_tokens'], counted['output_tokens']):.6f}"}
+    used = Usage(input_tokens=counted["input_tokens"], output_tokens=counted["output_tokens"])
+    return {**counted, "cost_usd": f"{known.of(used):.6f}"}
 
 
 def _witnessed(audit_dir: Path) -> dict[str, str | int]:
