@@ -162,11 +162,11 @@ def _conclude(
     with working("verifying"):
         verdict = check(audit_dir, trust=read_trust(home), render=render)
     _print_result(audit_dir, report, verdict, as_json=as_json)
-    if verdict.exit_code == 1:
+    if verdict.exit_code in (1, 2):
         raise EvidenceError(
             f"the audit just sealed in {audit_dir} does not verify", hint="please report this"
         )
-    return 4 if outcomes is None else 0
+    return 4 if outcomes is None else verdict.exit_code
 
 
 def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json: bool) -> None:
