@@ -126,7 +126,7 @@ def test_a_plan_can_carry_the_graders_options():
             "metrics": [metric.model_dump() for metric in manifest.metrics],
             "digest": "0" * 64,
             "items": 1,
-            "items_root": "0" * 64,
+            "arms": {"blocked": 1},
         }
     )
     assert planned.grader_options == manifest.grader.options

@@ -79,6 +79,13 @@ def test_system_text_later_is_unsupported_and_nothing_is_sent():
     assert server.requests == 0
 
 
+def test_a_developer_message_is_unsupported_and_nothing_is_sent():
+    developer = Message(role="developer", content="Be brief.")
+    with anthropic_server() as server, pytest.raises(Unsupported, match="developer message"):
+        one(server, developer, "Hello?")
+    assert server.requests == 0
+
+
 def test_tools_both_ways_and_results_in_one_turn():
     def say(chat: ChatRequest) -> Message:
         return (

@@ -16,6 +16,7 @@ from countermark.errors import (
     Unsupported,
 )
 from countermark.records import Message, ToolCall, ToolSpec
+from countermark.subjects.inspect_model import write_message
 from countermark.subjects.live import LiveSettings, open_live
 from servers.asking import KEY, TOOL, ask, ask_at_once, called, request, result, system
 from servers.loopback import ChatRequest, WireAnswer
@@ -96,6 +97,11 @@ def test_roles_and_tools_both_ways():
     assert sent["temperature"] == 0.5
     assert replies[1].usage.output_tokens > 0
     assert KEY not in repr(replies)
+
+
+def test_a_developer_message_is_unsupported():
+    with pytest.raises(Unsupported, match="developer message"):
+        write_message(Message(role="developer", content="Be brief."))
 
 
 def test_unreadable_arguments():

@@ -68,6 +68,14 @@ def test_roles_as_they_are():
     assert reply.usage.output_tokens > 0
 
 
+def test_a_developer_message_goes_to_the_vendor_as_it_is_and_to_no_compatible_server():
+    developer = Message(role="developer", content="Be brief.")
+    assert write_message(developer) == {"role": "developer", "content": "Be brief."}
+    with openai_server("Three.", key=KEY) as server, pytest.raises(Unsupported, match="developer message"):
+        one(server, developer, "Hello?")
+    assert server.requests == 0
+
+
 def test_tools_both_ways():
     first = ToolCall(id="call_a", name="look_up", arguments={"order": 7})
     second = ToolCall(id="call_b", name="look_up", arguments={"order": 8})

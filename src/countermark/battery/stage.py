@@ -13,8 +13,12 @@ class Stage:
     """The drawn scenarios of some tests with their exemplars."""
 
     def __init__(self, tests: Iterable[BatteryTest], scenarios: Iterable[Scenario]) -> None:
-        self._tests = {test.manifest.id: test for test in tests}
+        self._exemplars: dict[tuple[str, str], list[Exemplar]] = {}
+        for test in tests:
+            for exemplar in test.exemplars:
+                self._exemplars.setdefault((test.manifest.id, exemplar.behaviour), []).append(exemplar)
         self._scenarios = {scenario.id: scenario for scenario in scenarios}
+        self._found: dict[tuple[str, str], list[Exemplar]] = {}
 
     def scenario(self, key: TrialKey) -> Scenario:
         """The scenario of a trial."""
@@ -31,10 +35,13 @@ class Stage:
         return exemplar.labels if exemplar.outcome is Outcome.GRADED else {}
 
     def _suited(self, scenario: Scenario, behaviour: str) -> list[Exemplar]:
-        exemplars = self._tests[scenario.test].exemplars
-        named = [
-            exemplar for exemplar in exemplars if exemplar.behaviour == behaviour and exemplar.suits(scenario)
-        ]
+        key = (scenario.id, behaviour)
+        if key not in self._found:
+            self._found[key] = self._look(scenario, behaviour)
+        return self._found[key]
+
+    def _look(self, scenario: Scenario, behaviour: str) -> list[Exemplar]:
+        named = [one for one in self._exemplars.get((scenario.test, behaviour), ()) if one.suits(scenario)]
         if not named:
             raise Unsupported(f"{scenario.test} has no exemplar of {behaviour!r} for arm {scenario.arm!r}")
         special = [exemplar for exemplar in named if exemplar.when]

@@ -12,9 +12,10 @@ from typing import Any
 from countermark.battery.transforms import TRANSFORMS
 from countermark.canonical import pick
 from countermark.records import Message
+from countermark.records.chat import Role
 
 PLACE = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?((?:\s*\|\s*[a-z0-9_]+)*)\s*\}\}")
-_HEADING = re.compile(r"^## (system|user)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^## (system|developer|user)[ \t]*$", re.MULTILINE)
 _MAX_DEPTH = 8
 
 
@@ -34,16 +35,16 @@ class Template:
 
 
 def split_turns(body: str) -> tuple[Message, ...]:
-    """The turns of a template's body, one under each `## system` or `## user` heading."""
+    """The turns of a template's body, one under each `## system`, `## developer` or `## user` heading."""
     pieces = _HEADING.split(body)
     if pieces[0].strip():
         raise TemplateError("text before the first '## system' or '## user' heading")
     roles, texts = pieces[1::2], pieces[2::2]
-    if "user" not in roles or "system" in roles[1:]:
-        raise TemplateError("needs at least one '## user' part, and '## system' at most once and first")
+    if "user" not in roles or {"system", "developer"} & set(roles[1:]):
+        raise TemplateError("needs '## user', and '## system' or '## developer' at most once and first")
+    named: dict[str, Role] = {"system": "system", "developer": "developer", "user": "user"}
     return tuple(
-        Message(role="system" if role == "system" else "user", content=text.strip())
-        for role, text in zip(roles, texts, strict=True)
+        Message(role=named[role], content=text.strip()) for role, text in zip(roles, texts, strict=True)
     )
 
 
@@ -65,6 +66,10 @@ class Slots:
         """Which value of the slot this scenario has; used for clusters."""
         values = self._values(name)
         return pick(f"{self._path}/{name}", len(values)) if isinstance(values, list) else 0
+
+    def used(self, name: str) -> bool:
+        """Whether this scenario has drawn the slot; one that it does not mention cannot be a source of it."""
+        return name in self._drawn
 
     def text(self, name: str, part: str = "text", depth: int = 0) -> str:
         """The drawn value of a slot, or one field of it, with the places inside it filled."""

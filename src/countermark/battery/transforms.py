@@ -81,6 +81,18 @@ def to_upper(text: str) -> str:
     return text.upper()
 
 
+def to_lower(text: str) -> str:
+    """Lower case."""
+    return text.lower()
+
+
+def to_katakana(text: str) -> str:
+    """Hiragana written in katakana."""
+    return "".join(
+        chr(ord(character) + 0x60) if "ぁ" <= character <= "ゖ" else character for character in text
+    )
+
+
 def to_first_half(text: str) -> str:
     """The first half of the characters; with `second_half`, the whole."""
     return text[: len(text) // 2]
@@ -157,6 +169,8 @@ TRANSFORMS: dict[str, Callable[[str], str]] = {
     "spaced": to_spaced,
     "dashed": to_dashed,
     "upper": to_upper,
+    "lower": to_lower,
+    "katakana": to_katakana,
     "first_half": to_first_half,
     "second_half": to_second_half,
     "spelled": to_spelled,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from countermark.errors import SubjectError
+from countermark.errors import SubjectError, Unsupported
 from countermark.records import (
     Exchange,
     Message,
@@ -49,6 +49,8 @@ class Talk:
         try:
             reply = await self.subject.answer(request)
         except SubjectError as error:
+            if isinstance(error, Unsupported) and error.exchange is None:
+                self.calls -= 1  # nothing was sent
             if isinstance(error.exchange, Exchange):
                 self.exchanges.append(error.exchange)
             raise

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Role = Literal["system", "user", "assistant", "tool"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+"""`developer` is never merged with `system`: a subject whose API has no such role raises `Unsupported`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

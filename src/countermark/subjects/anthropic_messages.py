@@ -1,6 +1,7 @@
 """A model behind Anthropic's Messages API, by the vendor's SDK.
 
-Roles: leading `system` turns become the top-level `system`; a later one is `Unsupported`. Results of tools become
+Roles: leading `system` turns become the top-level `system`; a later one is `Unsupported`, and so is a `developer`
+turn, since the API has no such role and merging the two would hide which was tested. Results of tools become
 `tool_result` blocks, those that follow each other in one `user` turn. A turn of the model that made tool calls goes
 back block for block as it came, thinking included, as the API requires; other turns go back as their text. A turn in
 which the model said nothing is left out, since the API takes no empty one.
@@ -145,7 +146,9 @@ def fixed_fields(settings: LiveSettings) -> dict[str, Any]:
 
 
 def split_system(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
-    """The leading system text and the turns after it. Raises `Unsupported` where system text comes later."""
+    """The leading system text and the turns after it. Raises `Unsupported` on later system text or a developer's."""
+    if any(message.role == "developer" for message in messages):
+        raise Unsupported("a developer message, a role that this API does not have")
     count = next((place for place, message in enumerate(messages) if message.role != "system"), len(messages))
     turns = messages[count:]
     if any(message.role == "system" for message in turns):

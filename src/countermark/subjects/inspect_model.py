@@ -44,11 +44,11 @@ from countermark.subjects.settings import SINGLE_ATTEMPT, LiveSettings, split_id
 class InspectModel:
     """One model of Inspect's."""
 
-    def __init__(self, subject_id: str, settings: LiveSettings) -> None:
+    def __init__(self, subject_id: str, settings: LiveSettings, *, model: Model | None = None) -> None:
         self._id = subject_id
         self._settings = settings
         self._limiter = anyio.CapacityLimiter(settings.max_connections)
-        self._model = _open(subject_id, settings)
+        self._model = model or _open(subject_id, settings)
 
     async def answer(self, request: Request) -> Reply:
         """The next turn. Raises `CallFailed`, `Unsupported` or `SubjectRefusedUs`."""
@@ -102,7 +102,9 @@ class InspectModel:
 
 
 def write_message(message: Message) -> ChatMessage:
-    """A turn as Inspect takes it."""
+    """A turn as Inspect takes it. Raises `Unsupported` on a developer message, a role it does not have."""
+    if message.role == "developer":
+        raise Unsupported("a developer message, a role that Inspect does not have")
     if message.role == "system":
         return ChatMessageSystem(content=message.content)
     if message.role == "user":

@@ -1,7 +1,8 @@
 """A model behind OpenAI's Chat Completions, by the vendor's SDK: theirs, or any compatible server's.
 
-Roles: `system` stays `system`, in its place; `user`, `assistant` and `tool` likewise; tools are native functions. The
-API gives no reasoning back, so none is kept between turns.
+Roles: `system` stays `system`, in its place; `developer`, `user`, `assistant` and `tool` likewise; tools are native
+functions. `developer` is known at the vendor's own address only: a compatible server may drop or merge it unseen, so
+there it is `Unsupported`. The API gives no reasoning back, so none is kept between turns.
 """
 
 import json
@@ -12,7 +13,7 @@ import httpx2
 import openai
 from pydantic import Field
 
-from countermark.errors import SubjectError
+from countermark.errors import SubjectError, Unsupported
 from countermark.records import Message, Reply, Request, ToolCall, ToolSpec, Usage
 from countermark.subjects.boundary import (
     Answer,
@@ -25,7 +26,7 @@ from countermark.subjects.boundary import (
     validated,
 )
 from countermark.subjects.failures import by_status, malformed, tool_call, unusable
-from countermark.subjects.settings import LiveSettings, address, key, token_field
+from countermark.subjects.settings import LiveSettings, address, is_own, key, token_field
 
 ID_HEADER = "x-request-id"
 _UNREADABLE = (openai.APIError, openai.LengthFinishReasonError, openai.ContentFilterFinishReasonError)
@@ -38,6 +39,7 @@ class OpenAIChat:
         self._model = model
         self._settings = settings
         self._token_field = token_field(settings)
+        self._own = is_own("openai", settings)
         self._client = openai.AsyncOpenAI(
             api_key=key("openai"),
             base_url=address("openai", settings),
@@ -57,6 +59,8 @@ class OpenAIChat:
 
     async def answer(self, request: Request) -> Reply:
         """The next turn. Raises `CallFailed`, `Unsupported` or `SubjectRefusedUs`."""
+        if any(message.role == "developer" for message in request.messages) and not self._own:
+            raise Unsupported("a developer message, a role that is known at the vendor's own address only")
         answer = await self._boundary.call(self._body(request))
         with keeping(answer.exchange):
             return read_reply(answer, turn=len(request.messages))
