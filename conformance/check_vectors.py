@@ -6,28 +6,36 @@ Also holds the two proofs that an audit directory does not need, since whoever h
 leaf is in a tree, and that a tree only grew. Both are the definitions of RFC 6962 read backwards.
 """
 
+import hmac
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from second_verifier import (
+    Audit,
     Broken,
     Unreadable,
-    blob_commitment,
     canonical,
+    commitment,
     fingerprint,
     is_weak,
-    item_leaf,
+    item_salt,
+    joint_seed,
     leaf_hash,
+    make_queue,
     node_hash,
     open_envelope,
     open_note,
     read_json,
     read_key,
+    read_parts,
+    read_transcript,
     sha256,
     tree_levels,
     tree_root,
+    verify,
 )
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -89,13 +97,14 @@ def check_json(vectors):
 
 
 def check_hashes(vectors):
-    leaf, blob = vectors["leaf"], vectors["blob"]
+    leaf = vectors["leaf"]
     hashed = leaf_hash(bytes.fromhex(leaf["salt_hex"]), leaf["record"].encode()).hex()
     same("leaf", hashed, leaf["hash_hex"])
-    committed = blob_commitment(bytes.fromhex(blob["salt_hex"]), blob["data"].encode())
-    same("blob", committed, blob["commitment_hex"])
-    line = {"blob_salt": blob["salt_hex"], "leaf_salt": leaf["salt_hex"], "record": leaf["record"]}
+    line = {"leaf_salt": leaf["salt_hex"], "record": leaf["record"]}
     same("line", canonical(line) + "\n", vectors["line"])
+    line = {"leaf": leaf["hash_hex"], "withheld": "hazard"}
+    same("withheld line", canonical(line) + "\n", vectors["withheld_line"])
+    check_transcript(vectors["transcript"])
     leaves = [bytes.fromhex(text) for text in vectors["leaves_hex"]]
     roots = [bytes.fromhex(text) for text in vectors["roots_hex"]]
     made = [leaf_hash(sha256(b"salt %d" % at), b"record %d" % at) for at in range(len(leaves))]
@@ -112,11 +121,38 @@ def check_hashes(vectors):
         same("consistency", found, (roots[one["old"]], roots[one["new"]]))
 
 
+def check_transcript(vectors):
+    """Whole and in part, it has the same leaves and the same commitment."""
+    whole, in_part = (read_parts(vectors[name].encode()) for name in ("stored", "stored_in_part"))
+    same("leaves", [leaf.hex() for leaf, _, _ in whole], vectors["leaves_hex"])
+    same("leaves", [leaf for leaf, _, _ in in_part], [leaf for leaf, _, _ in whole])
+    same("parts", [part.decode() for _, part, _ in whole], vectors["parts"])
+    shown = [part.decode() if part else None for _, part, _ in in_part]
+    same("parts", shown, [part if at not in (1, 3) else None for at, part in enumerate(vectors["parts"])])
+    for name in ("stored", "stored_in_part"):
+        read_transcript(vectors[name].encode(), {"transcript": vectors["commitment_hex"]})
+
+
 def check_items(vectors):
-    scenarios = enumerate(vectors["scenarios"])
-    leaves = [item_leaf(vectors["seed"], vectors["test"], at, one) for at, one in scenarios]
+    salts = [item_salt(vectors["seed"], vectors["test"], at) for at in range(len(vectors["scenarios"]))]
+    same("salts", [salt.hex() for salt in salts], vectors["salts_hex"])
+    texts = [canonical(one).encode() for one in vectors["scenarios"]]
+    leaves = [leaf_hash(salt, text) for salt, text in zip(salts, texts, strict=True)]
     same("leaves", [leaf.hex() for leaf in leaves], vectors["leaves_hex"])
     same("items_root", tree_root(tree_levels(leaves), len(leaves)).hex(), vectors["items_root_hex"])
+
+
+def check_seed(vectors):
+    parts = vectors["parts"]
+    same("commitments", [commitment(part) for part in parts], [part["commitment"] for part in parts])
+    ordered = [parts[0], *sorted(parts[1:], key=commitment)]
+    same("alone", joint_seed([parts[0]["value"]]), vectors["alone"])
+    same("joint", joint_seed([part["value"] for part in ordered]), vectors["joint"])
+    key = hmac.digest(vectors["joint"].encode(), b"sample", "sha256").hex()
+    same("sample_key", key, vectors["sample_key"])
+    same("queue", [list(trial) for trial in make_queue(vectors["plan"], vectors["joint"])], vectors["queue"])
+    origin = f"{vectors['plan']['audit']}/{sha256(vectors['draw'].encode()).hex()}"
+    same("origin", origin, vectors["origin"])
 
 
 def check_signatures(vectors):
@@ -142,7 +178,31 @@ def check_signatures(vectors):
     same("weak key", is_weak(key.public_bytes_raw()), False)
 
 
-CHECKS = {"json": check_json, "hashes": check_hashes, "items": check_items, "signatures": check_signatures}
+def check_audits(vectors):
+    """Each audit, laid out as files, gets the lines expected; of a copy only what differs from the whole audit is told."""
+    key = read_key(vectors["pem"].encode())
+    for name in ("whole", "transcripts", "record"):
+        with tempfile.TemporaryDirectory() as folder:
+            files = vectors["whole"]["files"] | vectors[name]["files"]
+            for file, text in files.items():
+                if text is None:
+                    continue
+                path = Path(folder) / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(text.encode())
+            lines = []
+            code = verify(Audit(folder, key), lines.append)
+        same(name, {"exit_code": code, "lines": lines}, vectors[name]["second"])
+
+
+CHECKS = {
+    "json": check_json,
+    "hashes": check_hashes,
+    "items": check_items,
+    "seed": check_seed,
+    "signatures": check_signatures,
+    "audits": check_audits,
+}
 
 
 def main():
