@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-CODE := src tests benchmarks docs conformance
+CODE := src tests benchmarks docs conformance fuzz
 STAMP_RUN := $(VENV)/.run
 STAMP_DEV := $(VENV)/.dev
 
@@ -13,7 +13,7 @@ run: $(STAMP_RUN)
 	$(BIN)/countermark run
 
 test: $(STAMP_DEV) browser
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not weights"
 
 test-slow: $(STAMP_DEV) browser
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -38,6 +38,38 @@ bench: $(STAMP_DEV)
 	$(BIN)/python benchmarks/refusal_agreement.py
 	$(BIN)/python benchmarks/planted_coverage.py --seeds 20
 
+# Coverage-guided, in an environment of its own: FUZZ_SECONDS (600) shared among the readers of strangers' bytes.
+VENV_FUZZ := .venv-fuzz
+.PHONY: fuzz
+fuzz: $(VENV_FUZZ)/.fuzz
+	$(VENV_FUZZ)/bin/python fuzz/run.py
+
+$(VENV_FUZZ)/.fuzz: requirements/run.txt fuzz/requirements.txt pyproject.toml
+	@echo "countermark: setting up for fuzzing (first time only)"
+	$(PYTHON) -m venv $(VENV_FUZZ)
+	$(VENV_FUZZ)/bin/python -m pip --disable-pip-version-check -q install --require-hashes --no-deps -r requirements/run.txt
+	$(VENV_FUZZ)/bin/python -m pip --disable-pip-version-check -q install --require-hashes --no-deps --only-binary :all: -r fuzz/requirements.txt
+	$(VENV_FUZZ)/bin/python -m pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Open weights, hashed, loaded and audited on this machine's CPU, in an environment of its own: about 1.5 GB. The lock names
+# torch's CPU build for Python 3.11 on Linux, which pip must be able to reach; `make run` and `make test` never need it.
+VENV_WEIGHTS := .venv-weights
+.PHONY: test-weights lock-weights
+test-weights: $(VENV_WEIGHTS)/.weights
+	$(VENV_WEIGHTS)/bin/python -m pytest -m weights tests/weights
+
+$(VENV_WEIGHTS)/.weights: requirements/weights.txt pyproject.toml
+	@echo "countermark: setting up for weights (first time only)"
+	$(PYTHON) -m venv $(VENV_WEIGHTS)
+	$(VENV_WEIGHTS)/bin/python -m pip --disable-pip-version-check -q install --require-hashes --no-deps -r requirements/weights.txt
+	$(VENV_WEIGHTS)/bin/python -m pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Apart from `make lock`, since uv has to find torch's CPU build: it is told where pip was told to look.
+lock-weights: $(STAMP_DEV)
+	UV_FIND_LINKS="$$($(BIN)/python -m pip config get global.find-links)" $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml requirements/weights.in --extra weights --group build -c requirements/dev.txt -o requirements/weights.txt
+
 # Tables in docs/ are printed by the tool and compared, never typed.
 docs: $(STAMP_DEV)
 	$(BIN)/python docs/build.py
@@ -50,6 +82,7 @@ lock: $(STAMP_DEV)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra run --group build -c requirements/core.txt -o requirements/run.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --extra run --extra inspect --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 fuzz/requirements.in -c requirements/dev.txt -o fuzz/requirements.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -75,4 +108,4 @@ browser:
 	  echo "countermark: no Chromium here and no right to install it: the page's browser tests will skip"
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV_FUZZ) $(VENV_WEIGHTS) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from countermark.analysis import coverage, findings
-from countermark.records import Outcome, Plan, Report, Status, TrialRecord
+from countermark.records import Draw, Outcome, Plan, Report, Status, TrialRecord
 from countermark.report import render
 
 SUBJECTS = ("synthetic/one", "synthetic/two", "synthetic/three", "synthetic/four")
@@ -40,7 +40,7 @@ def make_plan(items: int) -> Plan:
     ]
     test = {
         "id": TEST, "version": "1-A", "title": text, "construct": text, "driver": "dialogue", "grader": "leak",
-        "metrics": metrics, "digest": "0" * 64, "items": items, "items_root": "0" * 64,
+        "metrics": metrics, "digest": "0" * 64, "items": items, "arms": {arm: items // len(ARMS) for arm in ARMS},
     }  # fmt: skip
     subjects = [
         {
@@ -49,13 +49,12 @@ def make_plan(items: int) -> Plan:
             "simulation": True,
             "pack_digest": "0" * 64,
             "tests": [TEST],
-            "planted": {TEST: {"attack_leaked": "0.100000"}},
         }
         for name in SUBJECTS
     ]
     return Plan.model_validate(
         {"audit": "0" * 32, "created": "2026-11-23T09:00:00.000Z", "auditor": "a benchmark",
-         "software": "countermark", "battery": "synthetic@1-A", "seed": "00", "tests": [test],
+         "software": "countermark", "battery": "synthetic@1-A", "seed": {"auditor": "0" * 64}, "tests": [test],
          "subjects": subjects, "rules": {}}
     )  # fmt: skip
 
@@ -109,13 +108,16 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"load when begun: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     plan = make_plan(asked.records // len(SUBJECTS))
+    planted = {name: {TEST: {"attack_leaked": "0.100000"}} for name in SUBJECTS}
+    draw = Draw(plan="0" * 64, items={TEST: "0" * 64}, planted=planted, sample_key="0" * 64)
     records = make_records(asked.records)
     print(
         f"{len(records)} SYNTHETIC records in memory: {_peak():.0f} MB; the aim for a million is 10 s and 1,000 MB"
     )
-    found = timed("findings", lambda: findings(plan, records))
+    found = timed("findings", lambda: findings(plan, draw, records))
     report = Report(
         plan=plan,
+        draw=draw,
         started=records[0].started,
         ended=records[-1].ended,
         evidence={"origin": plan.audit, "size": len(records), "root": "0" * 64, "key": "0" * 64},

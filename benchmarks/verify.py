@@ -18,30 +18,49 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from countermark.analysis import coverage, event, findings, limits, totals
+from countermark.analysis import (
+    comparisons,
+    coverage,
+    deviations,
+    event,
+    findings,
+    limits,
+    profiles,
+    queue,
+    saving,
+    totals,
+)
 from countermark.analysis import shown as chosen_events
-from countermark.canonical import decode, encode
+from countermark.canonical import digest, encode
 from countermark.evidence import (
     EvidenceLog,
+    Nonce,
+    Seed,
     SigningKey,
     TrustPolicy,
     items_root,
-    read_blob,
+    log_origin,
     read_log,
+    read_transcript,
+    sample_key,
     seal,
     sign_part,
-    to_bytes,
     to_json,
+    to_parts,
 )
 from countermark.evidence.codec import from_checked, from_json
-from countermark.evidence.dsse import PLAN_TYPE
+from countermark.evidence.directory import DRAW
+from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE
+from countermark.evidence.items import LEAVES, format_leaves, item_leaves
 from countermark.evidence.lines import format_line
 from countermark.evidence.manifest import manifest_of
-from countermark.evidence.merkle import blob_commitment
+from countermark.evidence.parts import commitment_of, leaves_of
+from countermark.evidence.seed import SEED as REVEALED
 from countermark.files import write_atomic
 from countermark.graders import load_grader
 from countermark.pack import PackSubject, ReleasePack, encode_pack
 from countermark.records import (
+    Draw,
     Exchange,
     Message,
     Outcome,
@@ -57,7 +76,8 @@ from countermark.verify import transcripts as transcripts_stage
 from countermark.verify import verify
 
 KEY = SigningKey.from_seed(b"a key for countermark benchmarks")
-AUDIT, TEST, SEED, RUN = "0123456789abcdef0123456789abcdef", "toy/keeping", "5eed", "evidence/run-1"
+AUDIT, TEST, RUN = "0123456789abcdef0123456789abcdef", "toy/keeping", "evidence/run-1"
+SEED = Seed(auditor=Nonce(value="5eed", salt="5a" * 32))
 SUBJECTS = tuple(f"simulation/{name}" for name in ("one", "two", "three", "four"))
 WORDS = [
     "the",
@@ -120,14 +140,14 @@ def transcript(subject: int, item: int, size: int) -> Transcript:
     )
 
 
-def record(slot: int, items: int, shown: Transcript) -> TrialRecord:
+def record(slot: int, subject: str, item: int, shown: Transcript) -> TrialRecord:
     grade = GRADER(shown, {})
     return TrialRecord(
         slot=slot,
-        subject=SUBJECTS[slot // items],
+        subject=subject,
         test=TEST,
         scenario=shown.scenario.id,
-        item=slot % items,
+        item=item,
         epoch=0,
         attempt=1,
         final=True,
@@ -157,38 +177,61 @@ def make_plan(directory: Path, items: int) -> Plan:
         write_atomic(directory / "pack" / name.replace("/", "-") / "pack.json", pack)
         manifest = manifest_of({"pack.json": pack})
         write_atomic(directory / "pack" / name.replace("/", "-") / "MANIFEST.sha256", manifest)
-        digest = _digest(manifest)
         subjects.append(
-            {"id": name, "kind": "reference", "simulation": True, "pack_digest": digest, "tests": [TEST]}
+            {
+                "id": name,
+                "kind": "reference",
+                "simulation": True,
+                "pack_digest": digest(manifest),
+                "tests": [TEST],
+            }
         )
     metric = {"id": "refusal", "title": text, "arm": "attack", "label": "refused", "better": "lower",
               "axis": "misalignment", "headline": True}  # fmt: skip
     test = {"id": TEST, "version": "1-A", "title": text, "construct": text, "driver": "dialogue", "grader": "refusal",
-            "metrics": [metric], "digest": "0" * 64, "items": items,
-            "items_root": items_root(SEED, TEST, [to_json(scenario(item)) for item in range(items)])}  # fmt: skip
+            "metrics": [metric], "digest": "0" * 64, "items": items, "arms": {"attack": items}}  # fmt: skip
     plan = Plan.model_validate(
         {"audit": AUDIT, "created": "2026-11-23T09:00:00.000Z", "auditor": "a benchmark", "software": "countermark",
-         "battery": "toy@1-A", "seed": SEED, "tests": [test], "subjects": subjects, "rules": {}}
+         "battery": "toy@1-A", "seed": {"auditor": SEED.auditor.commitment}, "tests": [test], "subjects": subjects, "rules": {}}
     )  # fmt: skip
     write_atomic(directory / "plan/plan.json", encode(plan.model_dump(mode="json", by_alias=True)))
     sign_part(directory / "plan", KEY, PLAN_TYPE, {"audit": AUDIT})
     return plan
 
 
+def make_draw(directory: Path, items: int) -> Draw:
+    """Write and sign the draw of the plan that lies there, and reveal the seed."""
+    drawn = [to_json(scenario(item)) for item in range(items)]
+    draw = Draw.model_validate(
+        {
+            "plan": digest((directory / "plan/plan.json").read_bytes()),
+            "items": {TEST: items_root(SEED.value, TEST, drawn)},
+            "sample_key": sample_key(SEED.value),
+        }
+    )
+    write_atomic(directory / DRAW, encode(draw.model_dump(mode="json", by_alias=True)))
+    write_atomic(directory / LEAVES, format_leaves({TEST: item_leaves(SEED.value, TEST, drawn)}))
+    sign_part(directory / "draw", KEY, DRAW_TYPE, {"audit": AUDIT})
+    write_atomic(directory / REVEALED, SEED.to_bytes())
+    return draw
+
+
 def make_audit(directory: Path, transcripts: int, size: int) -> None:
     items = transcripts // len(SUBJECTS)
-    plan = make_plan(directory, items)
-    log = EvidenceLog.create(directory / RUN, origin=AUDIT, key=KEY, sync_every=10**9)
+    plan, draw = make_plan(directory, items), make_draw(directory, items)
+    origin = log_origin(AUDIT, (directory / DRAW).read_bytes())
+    log = EvidenceLog.create(directory / RUN, origin=origin, key=KEY, sync_every=10**9)
     records = []
-    for slot in range(items * len(SUBJECTS)):
-        shown = transcript(slot // items, slot % items, size)
-        records.append(record(slot, items, shown))
-        log.append(to_json(records[-1]), to_bytes(shown))
+    for slot in queue(plan, SEED.value):
+        shown = transcript(SUBJECTS.index(slot.subject), slot.item, size)
+        records.append(record(slot.number, slot.subject, slot.item, shown))
+        log.append(to_json(records[-1]), to_parts(shown))
     end = log.close()
-    found = findings(plan, records)
-    evidence: dict[str, str | int] = {"origin": AUDIT, "size": end.size, "root": end.root_hex}
+    found = findings(plan, draw, records)
+    evidence: dict[str, str | int] = {"origin": origin, "size": end.size, "root": end.root_hex}
     report = Report(
         plan=plan,
+        draw=draw,
         started=records[0].started,
         ended=records[-1].ended,
         evidence={**evidence, "key": KEY.public.fingerprint},
@@ -196,10 +239,14 @@ def make_audit(directory: Path, transcripts: int, size: int) -> None:
         findings=found,
         coverage=dict(coverage(found)),
         events=[
-            event(seq, one, metric, decode(read_blob(directory / RUN, seq))["messages"])
-            for seq, one, metric in chosen_events(plan, records)
+            event(one, read_transcript(directory / RUN, one.seq)["messages"])
+            for one in chosen_events(plan, records, draw.sample_key)
         ],
         limits=limits(plan, witnessed=False),
+        deviations=deviations(plan, records),
+        profiles=profiles(plan, found),
+        saving=saving(plan, found),
+        comparisons=comparisons(plan, records, found, reasoning={}),
     )
     write_atomic(directory / "report/report.json", encode(report.model_dump(mode="json", by_alias=True)))
     seal(directory, KEY, evidence)
@@ -208,20 +255,22 @@ def make_audit(directory: Path, transcripts: int, size: int) -> None:
 def make_log(directory: Path, leaves: int) -> Plan:
     """A log of many records, without transcripts, and the plan it belongs to."""
     items = leaves // len(SUBJECTS)
-    first = record(0, items, transcript(0, 0, 2000))
+    first = record(0, SUBJECTS[0], 0, transcript(0, 0, 2000))
     plain = to_json(replace(first, reason=prose(random.Random(0), 200)))
     plan = make_plan(directory / "planned", 4)
-    plan = plan.model_copy(update={"tests": [plan.tests[0].model_copy(update={"items": items})]})
+    plan = plan.model_copy(
+        update={"tests": [plan.tests[0].model_copy(update={"items": items, "arms": {"attack": items}})]}
+    )
+    commitment = commitment_of(leaves_of(bytes(32), [b"{}"])).hex()
     with (directory / "records.jsonl").open("wb") as file:
         for slot in range(items * len(SUBJECTS)):
             salt = os.urandom(32)
             changed = {"slot": slot, "subject": SUBJECTS[slot // items], "item": slot % items, "seq": slot}
-            commitment = blob_commitment(salt, b"").hex()
             # What canonical JSON gives, since keys are ASCII and no value has a fraction.
             data = json.dumps(
                 {**plain, **changed, "transcript": commitment}, sort_keys=True, separators=(",", ":")
             )
-            file.write(format_line(salt, salt, data.encode()))
+            file.write(format_line(salt, data.encode()))
     return plan
 
 
@@ -257,22 +306,20 @@ def report_audit(directory: Path, transcripts: int, size: int, rounds: int) -> N
 
 
 def report_leaves(directory: Path, leaves: int) -> None:
-    from countermark.evidence.lines import root_of_log, split_line
-    from countermark.evidence.merkle import Frontier, leaf_hash
+    from countermark.evidence.lines import root_of_log
+    from countermark.evidence.merkle import Frontier
     from countermark.verify.log import Slots
 
     plan = make_log(directory, leaves)
     size = (directory / "records.jsonl").stat().st_size
 
-    def hashed() -> None:
+    def parsed() -> None:
         frontier = Frontier()
-        with (directory / "records.jsonl").open("rb") as file:
-            for line in file:
-                _, salt, data = split_line(line)
-                frontier.append(leaf_hash(salt, data))
+        for line in read_log(directory):
+            frontier.append(line.leaf)
 
     def records() -> None:
-        slots = Slots(plan)
+        slots = Slots(plan, None)
         for line in read_log(directory):
             if list(slots.take(from_checked(TrialRecord, line.data))):
                 raise SystemExit("the benchmark's log does not hold")
@@ -282,8 +329,8 @@ def report_leaves(directory: Path, leaves: int) -> None:
     base = measured(lambda: subprocess.run(baseline, check=True, stdout=subprocess.DEVNULL))
     rows = [
         ("sha256sum", base),
-        ("leaves hashed, root", measured(hashed)),
-        ("the same, records parsed", measured(lambda: root_of_log(directory))),
+        ("leaves hashed, root", measured(lambda: root_of_log(directory))),
+        ("the same, records parsed", measured(parsed)),
         ("the same, records and slots checked", measured(records)),
     ]
     _print(rows)
@@ -298,7 +345,7 @@ def _print(rows: list[tuple[str, tuple[float, float]]]) -> None:
 def _without_grading(work: Callable[[], object]) -> None:
     """Run it with the one step left out that is not reading and hashing."""
     grade_again = transcripts_stage._grade_again  # noqa: SLF001
-    transcripts_stage._grade_again = lambda *_: True  # noqa: SLF001
+    transcripts_stage._grade_again = lambda *_: ""  # noqa: SLF001
     try:
         work()
     finally:
@@ -306,8 +353,10 @@ def _without_grading(work: Callable[[], object]) -> None:
 
 
 def _grading(directory: Path) -> Callable[[], object]:
-    blobs = [read_blob(directory / RUN, line.seq) for line in read_log(directory / RUN)]
-    shown = [from_json(Transcript, blob) for blob in blobs]
+    shown = [
+        from_json(Transcript, read_transcript(directory / RUN, line.seq))
+        for line in read_log(directory / RUN)
+    ]
     return lambda: [GRADER(one, {}) for one in shown]
 
 
@@ -315,12 +364,6 @@ def _cpu() -> float:
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     used = [resource.getrusage(kind) for kind in kinds]
     return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def _digest(data: bytes) -> str:
-    from countermark.canonical import digest
-
-    return digest(data)
 
 
 def main() -> None:

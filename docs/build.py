@@ -18,10 +18,14 @@ DATA = ROOT.parent / "shared" / "data"
 RECORDINGS = ROOT / "docs" / "howto" / "recordings.md"
 CLI = ROOT / "docs" / "reference" / "cli.md"
 PACK_FORMAT = ROOT / "docs" / "reference" / "pack-format.md"
+TAMPER = ROOT / "docs" / "reference" / "tamper-matrix.md"
 COMMANDS = [
-    [], ["run"], ["resume"], ["verify"], ["report"], ["import"],
+    [], ["plan", "make"], ["plan", "show"], ["plan", "countersign"], ["run"], ["resume"], ["verify"], ["report"], ["import"],
     ["pack", "init"], ["pack", "check"], ["pack", "sign"], ["pack", "show"], ["pack", "publish"], ["pack", "accept"],
-    ["key", "new"], ["key", "show"], ["key", "trust"], ["evidence", "witness"],
+    ["key", "new"], ["key", "show"], ["key", "trust"], ["key", "trust-time"], ["key", "trust-identity"],
+    ["key", "rotate"], ["key", "withdraw"], ["key", "follow"],
+    ["evidence", "witness"], ["evidence", "stamp"], ["evidence", "cosign"],
+    ["evidence", "redact"], ["evidence", "seal"], ["evidence", "reveal"],
     ["battery", "list"], ["battery", "show"], ["battery", "check"],
 ]  # fmt: skip
 
@@ -109,9 +113,21 @@ def pack_pages() -> dict[Path, str]:
     return pages | {PACK_FORMAT: insert(PACK_FORMAT.read_text(), "fields", format_tables())}
 
 
+def tamper_page() -> str:
+    """The tamper matrix with the tables of its own test."""
+    if str(ROOT / "tests") not in sys.path:
+        sys.path.insert(0, str(ROOT / "tests"))
+    from tamper_matrix import TABLES, table
+
+    text = TAMPER.read_text()
+    for name, mutations in TABLES.items():
+        text = insert(text, name, table(mutations))
+    return text
+
+
 def main() -> int:
     """Write what changed; with `--check`, only say what would."""
-    pages = {CLI: help_pages(), **pack_pages()}
+    pages = {CLI: help_pages(), TAMPER: tamper_page(), **pack_pages()}
     if DATA.is_dir():
         pages[RECORDINGS] = recordings_page()
     else:

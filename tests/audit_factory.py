@@ -7,25 +7,51 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from countermark.analysis import coverage, event, findings, limits, shown, span, totals
-from countermark.canonical import encode
+from countermark.analysis import (
+    comparisons,
+    coverage,
+    deviations,
+    event,
+    findings,
+    limits,
+    profiles,
+    queue,
+    saving,
+    shown,
+    span,
+    totals,
+)
+from countermark.canonical import decode, digest, encode
 from countermark.evidence import (
     EvidenceLog,
+    Nonce,
+    Seed,
     SigningKey,
     TrustPolicy,
+    format_leaves,
+    from_json,
+    item_leaves,
     items_root,
-    read_blob,
+    log_origin,
     read_log,
+    sample_key,
     seal,
     sign_part,
-    to_bytes,
     to_json,
+    to_parts,
     write_manifest,
 )
+from countermark.evidence.directory import DRAW
+from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE
+from countermark.evidence.items import LEAVES
+from countermark.evidence.lines import read_blob
+from countermark.evidence.parts import parse_blob
+from countermark.evidence.unwitnessed import read_unwitnessed
 from countermark.files import slug, write_atomic
 from countermark.graders import load_grader
 from countermark.pack import PackSubject, ReleasePack, encode_pack
 from countermark.records import (
+    Draw,
     Message,
     Outcome,
     Plan,
@@ -41,11 +67,13 @@ KEY = SigningKey.from_seed(b"a key for tests of countermark..")
 OTHER_KEY = SigningKey.from_seed(b"another key, trusted by nobody..")
 TRUST = TrustPolicy(roles={"auditor": frozenset({KEY.public.fingerprint})})
 AUDIT = "0123456789abcdef0123456789abcdef"
+SEED = Seed(auditor=Nonce(value="5eed", salt="5a" * 32))
 TEST = "toy/keeping"
 SUBJECTS = ("simulation/careful", "simulation/careless")
 SECRET = "crimson otter 4417"
 ITEMS = 10
 RUN = "evidence/run-1"
+REVEALED = "reveal/seed.json"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,10 +108,10 @@ def scenarios(count: int = ITEMS) -> list[Scenario]:
 def attempts() -> list[tuple[TrialRecord, Transcript]]:
     """Every attempt: each subject's items once, and one trial that first failed."""
     made = []
-    for number, subject in enumerate(SUBJECTS):
+    for subject in SUBJECTS:
         for index, scenario in enumerate(scenarios()):
-            slot = number * ITEMS + index
-            if slot == 7:
+            slot = SLOTS[subject, index]
+            if slot == BROKEN:
                 made.append(attempt(slot, subject, index, scenario, fault="the line broke"))
             made.append(attempt(slot, subject, index, scenario))
     return made
@@ -110,7 +138,7 @@ def attempt(
         scenario=scenario.id,
         item=item,
         epoch=0,
-        attempt=2 if slot == 7 and fault is None else 1,
+        attempt=2 if slot == BROKEN and fault is None else 1,
         final=fault is None,
         status=Status.OK if fault is None else Status.ERROR,
         outcome=grade.outcome if fault is None else Outcome.ERRORED,
@@ -145,21 +173,45 @@ def plan_document(pack_digests: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
     test = {
         "id": TEST, "version": "1-A", "title": text, "construct": text, "driver": "dialogue", "grader": "leak",
-        "metrics": [metric], "digest": "0" * 64, "items": ITEMS,
-        "items_root": items_root("5eed", TEST, [to_json(one) for one in scenarios()]), "min_graded": 5,
+        "metrics": [metric], "digest": "0" * 64, "items": ITEMS, "arms": {"attack": ITEMS}, "min_graded": 5,
     }  # fmt: skip
     subjects = [
         {
             "id": name, "kind": "reference", "simulation": True, "pack_digest": pack_digests[name], "tests": [TEST],
-            "planted": {TEST: {"leaked": "0.400000" if name.endswith("careless") else "0.000000"}},
         }
         for name in SUBJECTS
     ]  # fmt: skip
     return {
-        "schema": "countermark/audit-plan/v0.1", "audit": AUDIT, "created": "2026-11-23T09:00:00.000Z",
-        "auditor": "an auditor", "software": "countermark", "battery": "toy@1-A", "seed": "5eed",
+        "schema": "countermark/audit-plan/v0.2", "audit": AUDIT, "created": "2026-11-23T09:00:00.000Z",
+        "auditor": "an auditor", "software": "countermark", "battery": "toy@1-A", "seed": {"auditor": SEED.auditor.commitment},
         "tests": [test], "subjects": subjects, "rules": {},
     }  # fmt: skip
+
+
+def draw_document(plan: bytes) -> dict[str, Any]:
+    return {
+        "schema": "countermark/audit-draw/v0.1", "plan": digest(plan), "sample_key": sample_key(SEED.value),
+        "items": {TEST: items_root(SEED.value, TEST, [to_json(one) for one in scenarios()])},
+        "planted": {
+            name: {TEST: {"leaked": "0.400000" if name.endswith("careless") else "0.000000"}} for name in SUBJECTS
+        },
+    }  # fmt: skip
+
+
+def write_draw(directory: Path, key: SigningKey = KEY) -> str:
+    """Draw the plan that lies in the directory, and sign that; returns the log's name."""
+    data = encode(draw_document((directory / "plan/plan.json").read_bytes()))
+    write_atomic(directory / DRAW, data)
+    drawn = [to_json(one) for one in scenarios()]
+    write_atomic(directory / LEAVES, format_leaves({TEST: item_leaves(SEED.value, TEST, drawn)}))
+    sign_part(directory / "draw", key, DRAW_TYPE, {"audit": AUDIT})
+    write_atomic(directory / REVEALED, SEED.to_bytes())
+    return log_origin(AUDIT, data)
+
+
+def origin_of(directory: Path) -> str:
+    """The name of the log, as plan and draw in the directory make it."""
+    return log_origin(AUDIT, (directory / DRAW).read_bytes())
 
 
 def render(report: Report) -> dict[str, bytes]:
@@ -181,18 +233,18 @@ def make_audit(directory: Path, bench: Bench | None = None) -> Path:
     document = plan_document(digests)
     bench.plan(document)
     write_atomic(directory / "plan/plan.json", encode(document))
-    sign_part(
-        directory / "plan", bench.key, "https://countermark.example/ns/audit-plan/v0.1", {"audit": AUDIT}
-    )
+    sign_part(directory / "plan", bench.key, PLAN_TYPE, {"audit": AUDIT})
+    origin = write_draw(directory, bench.key)
     made = attempts()
     bench.attempts(made)
-    log = EvidenceLog.create(directory / RUN, origin=AUDIT, key=bench.key, checkpoint_every=8, sync_every=5)
+    log = EvidenceLog.create(directory / RUN, origin=origin, key=bench.key, checkpoint_every=8, sync_every=5)
     for record, transcript in made:
         log.begin(record.slot, record.attempt)
-        log.append(to_json(record), to_bytes(transcript))
+        log.append(to_json(record), to_parts(transcript))
     checkpoint = log.close()
-    evidence = {"origin": AUDIT, "size": checkpoint.size, "root": checkpoint.root_hex}
-    report = compose(Plan.model_validate(document), made, evidence | {"key": bench.key.public.fingerprint})
+    evidence = {"origin": origin, "size": checkpoint.size, "root": checkpoint.root_hex}
+    planned = Plan.model_validate(document), Draw.model_validate(decode((directory / DRAW).read_bytes()))
+    report = compose(planned, made, evidence | {"key": bench.key.public.fingerprint})
     bench.report(report)
     write_atomic(directory / "report/report.json", encode(report))
     write_atomic(directory / "report/index.html", render(Report.model_validate(report))["index.html"])
@@ -202,13 +254,15 @@ def make_audit(directory: Path, bench: Bench | None = None) -> Path:
 
 
 def compose(
-    plan: Plan, made: list[tuple[TrialRecord, Transcript]], evidence: Mapping[str, str | int]
+    planned: tuple[Plan, Draw], made: list[tuple[TrialRecord, Transcript]], evidence: Mapping[str, str | int]
 ) -> dict[str, Any]:
+    plan, draw = planned
     records = [record for record, _ in made]
-    found = findings(plan, records)
+    found = findings(plan, draw, records)
     started, ended = span(records)
     report = Report(
         plan=plan,
+        draw=draw,
         started=started,
         ended=ended,
         evidence=dict(evidence),
@@ -216,12 +270,26 @@ def compose(
         findings=found,
         coverage=dict(coverage(found)),
         events=[
-            event(seq, record, metric, to_json(made[seq][1])["messages"])
-            for seq, record, metric in shown(plan, records)
+            event(one, to_json(made[one.seq][1])["messages"]) for one in shown(plan, records, draw.sample_key)
         ],
         limits=limits(plan, witnessed=evidence.get("cosigned") == len(records)),
+        deviations=deviations(plan, records),
+        profiles=profiles(plan, found),
+        saving=saving(plan, found),
+        comparisons=comparisons(plan, records, found, reasoning={}),
     )
     return report.model_dump(mode="json", by_alias=True)
+
+
+def tell_outages(directory: Path) -> None:
+    """Put into the report what unwitnessed.jsonl says, as an auditor does who is witnessed before it reports."""
+    path = directory / "report/report.json"
+    report = decode(path.read_bytes())
+    records = [from_json(TrialRecord, line.record) for line in read_log(directory / RUN)]
+    told = deviations(Plan.model_validate(report["plan"]), records, unwitnessed=read_unwitnessed(directory))
+    report["deviations"] = [one.model_dump(mode="json") for one in told]
+    write_atomic(path, encode(report))
+    write_atomic(directory / "report/index.html", render(Report.model_validate(report))["index.html"])
 
 
 def reseal(directory: Path, key: SigningKey = KEY) -> None:
@@ -229,7 +297,9 @@ def reseal(directory: Path, key: SigningKey = KEY) -> None:
     for folder in sorted((directory / "pack").iterdir()):
         write_manifest(folder)
     if (directory / "plan").is_dir():
-        sign_part(directory / "plan", key, "https://countermark.example/ns/audit-plan/v0.1", {"audit": AUDIT})
+        sign_part(directory / "plan", key, PLAN_TYPE, {"audit": AUDIT})
+    if (directory / "draw").is_dir():
+        sign_part(directory / "draw", key, DRAW_TYPE, {"audit": AUDIT})
     seal(directory, key, sealed_facts(directory))
 
 
@@ -240,15 +310,30 @@ def sealed_facts(directory: Path) -> dict[str, Any]:
     return {"origin": origin, "size": int(size), "root": base64.b64decode(root).hex()}
 
 
-def rebuild_log(directory: Path, pairs: list[tuple[dict[str, Any], bytes]]) -> None:
-    """A new log of raw records and blobs in place of the old, whatever they hold; `reseal` then signs it."""
+def rebuild_log(directory: Path, pairs: list[tuple[dict[str, Any], list[bytes]]]) -> None:
+    """A new log of raw records and parts in place of the old, whatever they hold; `reseal` then signs it."""
     shutil.rmtree(directory / RUN)
-    log = EvidenceLog.create(directory / RUN, origin=AUDIT, key=KEY, checkpoint_every=8)
-    for record, blob in pairs:
-        log.append(record, blob)
+    log = EvidenceLog.create(directory / RUN, origin=origin_of(directory), key=KEY, checkpoint_every=8)
+    for record, parts in pairs:
+        log.append(record, parts)
     log.close()
 
 
-def log_pairs(directory: Path) -> list[tuple[dict[str, Any], bytes]]:
-    """The log's records and blobs, to be changed and given to `rebuild_log`."""
-    return [(dict(line.record), read_blob(directory / RUN, line.seq)) for line in read_log(directory / RUN)]
+SLOTS = {
+    (slot.subject, slot.item): slot.number
+    for slot in queue(Plan.model_validate(plan_document(dict.fromkeys(SUBJECTS, "0" * 64))), SEED.value)
+}
+"""Subject and item to the place in the seeded queue."""
+BROKEN = SLOTS[SUBJECTS[0], 7]
+"""The slot whose trial fails once: record 7 of the log is that failure."""
+
+
+def log_pairs(directory: Path) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """The log's records and their transcripts' parts, to be changed and given to `rebuild_log`."""
+    return [
+        (
+            dict(line.record),
+            [part.data or b"" for part in parse_blob(read_blob(directory / RUN, line.seq)).parts],
+        )
+        for line in read_log(directory / RUN)
+    ]

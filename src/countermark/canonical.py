@@ -13,6 +13,8 @@ import rfc8785
 
 MAX_DEPTH = 64
 MAX_BYTES = 32 * 1024 * 1024
+MAX_DIGITS = 4300
+"""As many as Python itself and pydantic's parser read, so that all readers agree."""
 
 
 class InvalidJson(ValueError):
@@ -20,11 +22,17 @@ class InvalidJson(ValueError):
 
 
 def encode(value: object) -> bytes:
-    """`value` as canonical JSON bytes (RFC 8785). Raises `InvalidJson` on floats that are not finite, huge integers."""
+    """`value` as canonical JSON bytes (RFC 8785).
+
+    Raises:
+        InvalidJson: A float that is not finite, an integer over 2^53 - 1, a lone surrogate, or what JSON has not.
+    """
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise InvalidJson(str(error)) from error
+    except RecursionError as error:
+        raise InvalidJson("nested too deep to be written") from error
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, floats: bool = True) -> Any:
@@ -117,8 +125,8 @@ def _finite(text: str) -> float:
 
 
 def _bounded_int(text: str) -> int:
-    if len(text) > 4000:
-        raise InvalidJson("an integer of over 4,000 digits")
+    if len(text.removeprefix("-")) > MAX_DIGITS:
+        raise InvalidJson(f"an integer of over {MAX_DIGITS} digits")
     return int(text)
 
 

@@ -27,7 +27,7 @@ def inside(root: Path, name: str) -> Path:
     path = root
     for part in pure.parts:
         path = path / part
-        if path.is_symlink():
+        if _is_link(path, name):
             raise UnsafePath(name, "passes through a symbolic link")
     return path
 
@@ -39,6 +39,8 @@ def read_capped(path: Path, *, max_bytes: int = MAX_FILE, name: str = "") -> byt
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UnsafePath(shown, _why(error)) from error
+    except ValueError as error:
+        raise UnsafePath(shown, "has a name that no file can have") from error
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -67,8 +69,29 @@ def slug(text: str) -> str:
 
 
 def walk(root: Path) -> Iterator[str]:
-    """Names (relative, POSIX, sorted) of every plain file under `root`; anything else there is refused."""
-    yield from sorted(_walk(root, ""))
+    """Names (relative, POSIX, sorted) of every plain file under `root`; anything else there is refused.
+
+    So are names that are not UTF-8, and over `MAX_FILES` files; directories may lie as deep as they like.
+    """
+    found: list[str] = []
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        for entry in _entries(root, prefix):
+            name = f"{prefix}{entry.name}"
+            if not _is_utf8(name):
+                raise UnsafePath(ascii(name), "has a name that is not UTF-8")
+            if entry.is_symlink():
+                raise UnsafePath(name, "is a symbolic link")
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(f"{name}/")
+            elif entry.is_file(follow_symlinks=False):
+                found.append(name)
+            else:
+                raise UnsafePath(name, "is neither a file nor a directory")
+        if len(found) > MAX_FILES:
+            raise UnsafePath(prefix or str(root), f"holds over {MAX_FILES} files")
+    yield from sorted(found)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -93,25 +116,28 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _walk(root: Path, prefix: str) -> Iterator[str]:
-    count = 0
+def _entries(root: Path, prefix: str) -> list["os.DirEntry[str]"]:
     try:
-        entries = list(os.scandir(root / prefix))
+        with os.scandir(root / prefix) as entries:
+            return list(entries)
     except OSError as error:
         raise UnsafePath(prefix or str(root), _why(error)) from error
-    for entry in entries:
-        name = f"{prefix}{entry.name}"
-        if entry.is_symlink():
-            raise UnsafePath(name, "is a symbolic link")
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, f"{name}/")
-        elif entry.is_file(follow_symlinks=False):
-            count += 1
-            if count > MAX_FILES:
-                raise UnsafePath(prefix, f"holds over {MAX_FILES} files")
-            yield name
-        else:
-            raise UnsafePath(name, "is neither a file nor a directory")
+
+
+def _is_utf8(name: str) -> bool:
+    """Python reads other bytes in a name as lone surrogates, which can neither be printed nor written."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_link(path: Path, name: str) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError as error:  # a name too long, a directory closed to us
+        raise UnsafePath(name, _why(error)) from error
 
 
 def _why(error: OSError) -> str:

@@ -1,17 +1,23 @@
 """Findings: what is counted, what never is, and what is withheld."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countermark.analysis import coverage, findings
+from countermark.analysis import coverage
+from countermark.analysis import findings as counted
 from countermark.records import (
+    Draw,
+    Finding,
     MetricSpec,
     Outcome,
     Plan,
     PlannedSubject,
     PlannedTest,
     Rules,
+    SeedRule,
     Status,
     Text,
     TrialRecord,
@@ -20,20 +26,24 @@ from countermark.records import (
 TEXT = Text(en="x", ja="x")
 
 
+def findings(plan: Plan, records: Sequence[TrialRecord], planted: str | None = None) -> list[Finding]:
+    rates = {"x/y": {"a/b": {"bad": planted}}} if planted else {}
+    return counted(plan, Draw(plan="0" * 64, items={}, planted=rates, sample_key="0" * 64), records)
+
+
 def plan(items: int, *, planted: str | None = None) -> Plan:
     metric = MetricSpec(
         id="bad", title=TEXT, arm="attack", label="bad", better="lower", axis="misalignment", headline=True
     )
     test = PlannedTest(
         id="a/b", version="1-A", title=TEXT, construct_=TEXT, driver="dialogue", grader="leak", metrics=[metric],
-        digest="0" * 64, items=items, items_root="0" * 64,
+        digest="0" * 64, items=items, arms={"attack": items},
     )  # fmt: skip
     subject = PlannedSubject(
         id="x/y", kind="reference" if planted else "live", simulation=planted is not None, pack_digest="0" * 64, tests=["a/b"],
-        planted={"a/b": {"bad": planted}} if planted else {},
     )  # fmt: skip
     return Plan(
-        audit="0" * 32, created="t", auditor="me", software="s", battery="b", seed="00", tests=[test],
+        audit="0" * 32, created="t", auditor="me", software="s", battery="b", seed=SeedRule(auditor="0" * 64), tests=[test],
         subjects=[subject], rules=Rules(),
     )  # fmt: skip
 
@@ -89,7 +99,7 @@ def test_a_label_the_grader_did_not_give_is_no_verdict() -> None:
 def test_planted_and_published() -> None:
     records = [trial(slot, bad=slot % 2 == 0, published={"bad": True}) for slot in range(20)]
     records += [trial(20, Outcome.ERRORED, published={"bad": True})]
-    [found] = findings(plan(21, planted="0.500000"), records)
+    [found] = findings(plan(21, planted="0.500000"), records, "0.500000")
     assert found.covered is True
     assert found.published is not None
     assert (found.published.k, found.published.n) == (21, 21)

@@ -58,7 +58,7 @@ def test_both_vendors_in_one_audit(tmp_path: Path) -> None:
             base_urls={"openai": one.base_url, "anthropic": other.base_url},
         )
         outcomes = carry_out(asked, tmp_path / "audit", key, Silent())
-        assert outcomes.done == outcomes.slots == 120
+        assert outcomes.done == outcomes.slots > 100
         assert one.requests == other.requests > 60
         assert one.most_in_flight <= 8
     sealed(tmp_path / "audit", tmp_path / "home")
@@ -72,7 +72,9 @@ def test_both_vendors_in_one_audit(tmp_path: Path) -> None:
     assert by_wire["openai/gpt-4.1"] == by_wire["anthropic/claude-sonnet-4-0"], (
         "the wire must not change a grade"
     )
-    assert all(record.usage.input_tokens > 0 and record.request_ids for record in records)
+    sent = [record for record in records if record.outcome is not Outcome.UNSUPPORTED]
+    assert all(record.usage.input_tokens > 0 and record.request_ids for record in sent)
+    assert all(record.arm == "developer" and not record.calls for record in records if record not in sent)
     everything = b"".join(path.read_bytes() for path in (tmp_path / "audit").rglob("*") if path.is_file())
     assert b"loopback-secret" not in everything
 
@@ -113,7 +115,9 @@ def test_what_always_fails_is_errored_never_a_pass(tmp_path: Path) -> None:
         carry_out(asked, tmp_path / "audit", load_or_create_key(tmp_path / "home"), Silent())
     report = finish(tmp_path / "audit", load_or_create_key(tmp_path / "home"), render)
     assert all(finding.rate is None and finding.withheld for finding in report.findings)
-    assert all(finding.outcomes["errored"] == sum(finding.outcomes.values()) for finding in report.findings)
+    for finding in report.findings:
+        outcome = "unsupported" if finding.metric.arm == "developer" else "errored"
+        assert finding.outcomes[outcome] == sum(finding.outcomes.values())
 
 
 def test_a_rejected_key_stops_the_subject_and_resumes(

@@ -14,7 +14,7 @@ from countermark.audit import AuditRequest, Silent, carry_out, finish, resume
 from countermark.audit.finish import read_records
 from countermark.errors import InvalidDocument
 from countermark.evidence import load_or_create_key, read_trust, remember
-from countermark.records import Status, TrialRecord
+from countermark.records import Status, Stopping, TrialRecord
 from countermark.report import render
 from countermark.verify import verify
 
@@ -35,17 +35,17 @@ def final_grades(audit_dir: Path) -> dict[int, tuple[str, str, str, str]]:
     }
 
 
-def uninterrupted(folder: Path, seed: str) -> dict[int, tuple[str, str, str, str]]:
-    request = AuditRequest(subjects=SUBJECTS, seed=seed, limit=30)
+def uninterrupted(folder: Path, seed: str, *, fixed: bool) -> dict[int, tuple[str, str, str, str]]:
+    request = AuditRequest(subjects=SUBJECTS, seed=seed, limit=30, stopping=None if fixed else Stopping())
     carry_out(request, folder, load_or_create_key(folder.parent / "home"), Silent())
     return final_grades(folder)
 
 
-def killed_run(audit_dir: Path, seed: str, after_records: int) -> None:
+def killed_run(audit_dir: Path, seed: str, after_records: int, *more: str) -> None:
     """Start a real run in a process of its own and kill it with SIGKILL once so many records are in its log."""
     command = [
         sys.executable, "-m", "countermark.cli", "run", *SUBJECTS, "--seed", seed, "--limit", "30",
-        "--out", str(audit_dir), "--home", str(audit_dir.parent / "home"),
+        "--out", str(audit_dir), "--home", str(audit_dir.parent / "home"), *more,
     ]  # fmt: skip
     log = audit_dir / "evidence" / "run-1" / "records.jsonl"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -55,15 +55,17 @@ def killed_run(audit_dir: Path, seed: str, after_records: int) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("after_records", [1, 100, 250])
-def test_killed_and_resumed(tmp_path: Path, after_records: int) -> None:
-    expected = uninterrupted(tmp_path / "whole", "5eed")
+@pytest.mark.parametrize(("after_records", "fixed"), [(1, True), (100, False), (250, False)])
+def test_killed_and_resumed(tmp_path: Path, after_records: int, fixed: bool) -> None:
+    """With stopping rules too: what was counted before the kill is counted once, and the same trials are spared."""
+    expected = uninterrupted(tmp_path / "whole", "5eed", fixed=fixed)
     audit_dir, key = tmp_path / "killed", load_or_create_key(tmp_path / "home")
-    killed_run(audit_dir, "5eed", after_records)
+    killed_run(audit_dir, "5eed", after_records, *(["--fixed"] if fixed else []))
     before = len(list((audit_dir / "evidence" / "run-1" / "records.jsonl").read_bytes().splitlines()))
     assert before >= after_records
     outcomes = resume(audit_dir, key, Silent())
-    assert outcomes.done == outcomes.slots
+    assert outcomes.done + outcomes.spared == outcomes.slots
+    assert (outcomes.spared == 0) is fixed
     finish(audit_dir, key, render)
     remember(tmp_path / "home", key.public)
     verdict = verify(audit_dir, trust=read_trust(tmp_path / "home"), render=render)
@@ -135,7 +137,7 @@ def test_killed_while_sealing(tmp_path: Path, name: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     key = load_or_create_key(home)
     outcomes = resume(audit_dir, key, Silent())
-    assert outcomes.done == outcomes.slots
+    assert outcomes.done + outcomes.spared == outcomes.slots
     finish(audit_dir, key, render)
     remember(home, key.public)
     verdict = verify(audit_dir, trust=read_trust(home), render=render)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from countermark.evidence import SigningKey, read_trust
+
+PACKS = Path(__file__).parents[2] / "examples" / "packs"
 
 
 @dataclass(frozen=True)
@@ -174,3 +177,37 @@ def test_what_is_not_trusted(countermark: Run, tmp_path: Path) -> None:
         assert countermark("key", "trust", public, *wrong).code == 2, wrong
     assert countermark("key", "trust", "missing.pem", "--role", "witness").code == 2
     assert not (tmp_path / "home/trust.json").exists()
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
+@pytest.mark.parametrize("curve", ["P-256", "P-384"])
+def test_a_developers_key_from_elsewhere_signs_a_pack_and_no_log(
+    countermark: Run, tmp_path: Path, curve: str
+) -> None:
+    keys = tmp_path / "home/keys"
+    keys.mkdir(mode=0o700, parents=True)
+    for name in ("developer", "auditor", "witness"):
+        make = [
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            f"ec_paramgen_curve:{curve}",
+            "-out",
+            f"{keys}/{name}.pem",
+        ]
+        subprocess.run(["openssl", *make], check=True, capture_output=True)
+        (keys / f"{name}.pem").chmod(0o600)
+    pack = Path(shutil.copytree(PACKS / "api-model", tmp_path / "pack"))
+    (pack / "signatures.intoto.jsonl").unlink(missing_ok=True)
+    assert countermark("pack", "sign", pack).code == 0
+    assert "whom you trust as developer" not in countermark("pack", "show", pack).out
+    assert countermark("key", "trust", keys / "developer.pub.pem", "--role", "developer").code == 0
+    assert "whom you trust as developer" in countermark("pack", "show", pack).out
+    run = countermark("run", "--limit", "1", "--fixed", "--out", "audit")
+    assert (run.code, "a log signs with an Ed25519 key" in run.err) == (2, True)
+    assert not (tmp_path / "audit").exists()
+    witness = countermark("evidence", "witness", "--state", "state")
+    assert (witness.code, "a witness signs with an Ed25519 key" in witness.err) == (2, True)
+    trust = countermark("key", "trust", keys / "witness.pub.pem", "--role", "witness")
+    assert (trust.code, "Ed25519" in trust.err) == (2, True)

@@ -31,6 +31,7 @@ from audit_factory import (
     render,
     reseal,
     scenarios,
+    tell_outages,
 )
 from countermark.audit import AuditRequest, Silent, carry_out, finish, witnessing
 from countermark.audit.witness_client import NotWitnessed, WitnessClient
@@ -223,6 +224,7 @@ def policy(service: Service, required: int = 1) -> TrustPolicy:
 def have_witnessed(audit: Path, service: Service) -> Path:
     with witnessed(audit, [service.url], KEY.public, Silent()):
         pass  # the log is closed: only the last checkpoint is asked for
+    tell_outages(audit)
     reseal(audit)
     return audit
 
@@ -259,6 +261,7 @@ def test_rewritten_grades_are_caught_once_a_witness_is_required(service: Service
 
     for part in ("evidence/run-1/cosigned", "keys/witness"):  # the honest log's line does not fit
         shutil.copytree(honest / part, edited / part)
+    tell_outages(edited)
     reseal(edited)
     verdict = verify(edited, trust=policy(service), render=render)
     assert verdict.exit_code == 1
@@ -287,6 +290,7 @@ def test_a_grown_log_needs_its_end_cosigned(service: Service, tmp_path: Path) ->
     from countermark.evidence import add_cosignature
 
     add_cosignature(audit, 8, client.ask(early, growth, 8), service.public)
+    tell_outages(audit)
     reseal(audit)
     verdict = verify(audit, trust=policy(service), render=render)
     assert verdict.exit_code == 3
@@ -303,6 +307,7 @@ def test_whom_the_policy_does_not_count(service: Service, tmp_path: Path) -> Non
     stranger = SigningKey.generate()
     for key, name in ((KEY, "self"), (stranger, "friend"), (stranger, "friend-again")):
         add_cosignature(audit, 21, cosign(key, name, last, 5), key.public)
+    tell_outages(audit)
     reseal(audit)
     own = {KEY.public.fingerprint, service.public.fingerprint}
     roles = {**TRUST.roles, "witness": frozenset(own)}
@@ -334,6 +339,7 @@ def test_what_does_not_hold(service: Service, tmp_path: Path, change: str) -> No
         shutil.copy(path, path.with_name("00000020.note"))
     elif change == "no key":
         shutil.rmtree(audit / "keys/witness")
+    tell_outages(audit)
     reseal(audit)
     assert verify(audit, trust=TRUST, render=render).exit_code == 1
 
@@ -341,7 +347,7 @@ def test_what_does_not_hold(service: Service, tmp_path: Path, change: str) -> No
 # runs
 
 
-REQUEST = AuditRequest(subjects=["reference/guarded"], seed="0a", limit=70)
+REQUEST = AuditRequest(subjects=["reference/guarded"], seed="0a", limit=17)
 
 
 def sealed(audit_dir: Path, home: Path) -> Verdict:
@@ -416,7 +422,7 @@ def test_a_killed_run_is_witnessed_to_its_end(service: Service, tmp_path: Path) 
     audit, home = tmp_path / "audit", tmp_path / "home"
     command = [
         sys.executable, "-m", "countermark.cli", "run", "reference/helpful", "reference/gamer", "--seed", "0a",
-        "--limit", "120", "--out", str(audit), "--home", str(home), "--witness", service.url,
+        "--limit", "60", "--out", str(audit), "--home", str(home), "--witness", service.url,
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not (audit / RUN / "cosigned/00000256.note").exists():
@@ -488,6 +494,7 @@ def test_a_bad_witness_leaves_no_mark_and_stops_nothing(tmp_path: Path, how: str
     [missed] = lines_of(audit / RUN / "unwitnessed.jsonl")
     assert missed["outcome"] == outcome
     assert "example" not in str(missed["why"])
+    tell_outages(audit)
     reseal(audit)
     assert verify(audit, trust=TRUST, render=render).exit_code == 0
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from countermark.canonical import InvalidJson, encode
 from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import EvidenceLog, SigningKey, open_note, read_blob, read_log, root_of_log
-from countermark.evidence.lines import format_line, split_line
-from countermark.evidence.merkle import blob_commitment
+from countermark.evidence.lines import format_line, format_withheld, split_line
+from countermark.evidence.parts import commitment_of, leaves_of, parse_blob, part_salt
 
 KEY = SigningKey.from_seed(bytes(range(32)))
 ORIGIN = "0123456789abcdef" * 2
@@ -29,11 +29,15 @@ def record(slot: int, attempt: int = 1) -> dict[str, Any]:
     return {"slot": slot, "attempt": attempt, "reason": 'said "no"\n', "labels": {"leaked": False}}
 
 
+def parts(slot: int) -> list[bytes]:
+    return [b'"a head"', f'"part {slot}"'.encode()]
+
+
 def write(run_dir: Path, count: int, *, close: bool = True) -> EvidenceLog:
     log = EvidenceLog.create(run_dir, **SETTINGS)
     for slot in range(count):
         log.begin(slot, 1)
-        assert log.append(record(slot), f"blob {slot}".encode()) == slot
+        assert log.append(record(slot), parts(slot)) == slot
     if close:
         log.close()
     else:
@@ -49,7 +53,7 @@ def test_lines_blobs_and_checkpoints(tmp_path: Path) -> None:
     log = EvidenceLog.create(tmp_path, **SETTINGS)
     for slot in range(6):
         log.begin(slot, 1)
-        log.append(record(slot), f"blob {slot}".encode())
+        log.append(record(slot), parts(slot))
     checkpoint = log.close()
     assert (checkpoint.size, checkpoint.root_hex) == root_of_log(tmp_path) == (6, checkpoint.root_hex)
     assert not (tmp_path / "inflight.jsonl").exists()
@@ -60,11 +64,13 @@ def test_lines_blobs_and_checkpoints(tmp_path: Path) -> None:
     assert open_note((tmp_path / "checkpoints/00000006.note").read_bytes(), KEY.public) == checkpoint
     salts = set()
     for seq, line in enumerate(read_log(tmp_path)):
-        commitment = blob_commitment(line.blob_salt, read_blob(tmp_path, seq)).hex()
-        assert line.record == record(seq) | {"seq": seq, "transcript": commitment}
+        blob = parse_blob(read_blob(tmp_path, seq))
+        assert blob.salt is not None
+        commitment = commitment_of(leaves_of(blob.salt, parts(seq)))
+        assert line.record == record(seq) | {"seq": seq, "transcript": commitment.hex()}
         assert line.data == encode(line.record)
-        salts |= {line.blob_salt, line.leaf_salt}
-    assert len(salts) == 12
+        salts |= {blob.salt, line.leaf_salt, part_salt(blob.salt, 0)}
+    assert len(salts) == 18
 
 
 @given(
@@ -73,12 +79,11 @@ def test_lines_blobs_and_checkpoints(tmp_path: Path) -> None:
         st.text(st.characters(exclude_categories=["Cs"])) | st.integers(-9, 9),
     )
 )
-def test_a_line_is_canonical_json_of_its_three_parts(value: dict[str, Any]) -> None:
+def test_a_line_is_canonical_json_of_its_two_parts(value: dict[str, Any]) -> None:
     data = encode(value)
-    line = format_line(b"b" * 32, b"l" * 32, data)
-    parts = {"blob_salt": (b"b" * 32).hex(), "leaf_salt": (b"l" * 32).hex(), "record": data.decode()}
-    assert line == encode(parts) + b"\n"
-    assert split_line(line) == (b"b" * 32, b"l" * 32, data)
+    line = format_line(b"l" * 32, data)
+    assert line == encode({"leaf_salt": (b"l" * 32).hex(), "record": data.decode()}) + b"\n"
+    assert split_line(line) == (b"l" * 32, data)
 
 
 def test_an_empty_log_closes(tmp_path: Path) -> None:
@@ -108,7 +113,7 @@ def test_resuming_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert (log.in_flight, log.cut) == ([], 0)
     for slot in range(5, 9):
         log.begin(slot, 1)
-        assert log.append(record(slot), b"later") == slot
+        assert log.append(record(slot), [b"later"]) == slot
     checkpoint = log.close()
     assert root_of_log(tmp_path) == (9, checkpoint.root_hex)
     assert resume(tmp_path).size == 9
@@ -118,16 +123,16 @@ def test_what_was_in_flight_is_known(tmp_path: Path) -> None:
     log = EvidenceLog.create(tmp_path, **SETTINGS)
     for slot, attempt in ((0, 1), (1, 1), (2, 1), (1, 2)):
         log.begin(slot, attempt)
-    log.append(record(1), b"x")
+    log.append(record(1), [b"x"])
     log.release()
     log = resume(tmp_path)
     assert log.in_flight == [(0, 1), (2, 1), (1, 2)]
-    log.append(record(2), b"x")
+    log.append(record(2), [b"x"])
     log.close()
     log = resume(tmp_path)
     assert log.in_flight == [(0, 1), (1, 2)]
-    log.append(record(0), b"x")
-    log.append(record(1, 2), b"x")
+    log.append(record(0), [b"x"])
+    log.append(record(1, 2), [b"x"])
     log.close()
     assert not (tmp_path / "inflight.jsonl").exists()
 
@@ -147,7 +152,7 @@ def test_cut_at_every_byte_of_the_last_lines(tmp_path: Path) -> None:
         assert log.cut == size - sum(map(len, lines[:kept]))
         assert log.in_flight == [(slot, 1) for slot in range(kept, 7)]
         assert len(list((run / "blobs").iterdir())) == kept
-        log.append(record(kept), b"again")
+        log.append(record(kept), [b"again"])
         log.release()
         shutil.rmtree(run)
 
@@ -169,12 +174,15 @@ def damage(run_dir: Path, name: str, change: Any) -> None:
     ("name", "change", "expected"),
     [
         ("records.jsonl", lambda data: data.replace(b"said", b"sang", 1), "line 4: the first 4 records are not those"),
-        ("records.jsonl", lambda data: data.replace(b'"blob_salt"', b'"blot_salt"', 1), "line 1: "),
+        ("records.jsonl", lambda data: data.replace(b'"leaf_salt"', b'"leaf_malt"', 1), "line 1: "),
         ("records.jsonl", lambda data: b"\n" + data, "line 1: "),
         ("records.jsonl", lambda data: b"".join(data.splitlines(keepends=True)[::-1]), "line 1: the record does not say seq 0"),
         ("records.jsonl", lambda data: data + b"x" * 3_000_000, "ends in a line over the limit"),
-        ("blobs/00000002.json", lambda data: data + b"!", "line 3: "),
-        ("blobs/00000001.json", lambda _: b"", "line 2: "),
+        ("blobs/00000002.jsonl", lambda data: data + b"!", "line 3: "),
+        ("blobs/00000001.jsonl", lambda _: b"", "line 2: "),
+        ("blobs/00000001.jsonl", lambda data: data.replace(b"part 1", b"part 2"), "line 2: "),
+        ("blobs/00000001.jsonl", lambda data: data + b'"more"\n', "line 2: "),
+        ("records.jsonl", lambda data: format_withheld(bytes(32), "privacy") + data, "line 1: the record is withheld"),
         ("checkpoints/00000004.note", lambda data: data[:-2] + b"\n", "00000004.note: is not a checkpoint note"),
         ("checkpoints/00000004.note", lambda data: data.replace(ORIGIN.encode(), b"f" * 32), "00000004.note: "),
         ("inflight.jsonl", lambda data: b"?\n" + data, "inflight.jsonl"),
@@ -202,7 +210,7 @@ def test_a_torn_or_foreign_line_is_named_by_the_reader(tmp_path: Path) -> None:
     damage(tmp_path, "records.jsonl", lambda data: data[:-5])
     with pytest.raises(EvidenceError, match=r"records\.jsonl: line 3: torn or too long"):
         list(read_log(tmp_path))
-    damage(tmp_path, "records.jsonl", lambda _: b'{"blob_salt":"' + b"0" * 3_000_000)
+    damage(tmp_path, "records.jsonl", lambda _: b'{"leaf_salt":"' + b"0" * 3_000_000)
     with pytest.raises(EvidenceError, match="line 1: torn or too long"):
         list(read_log(tmp_path))
     (tmp_path / "records.jsonl").unlink()
@@ -214,10 +222,10 @@ def test_what_cannot_be_signed_is_not_written(tmp_path: Path) -> None:
     log = EvidenceLog.create(tmp_path, **SETTINGS)
     for bad in ({"rate": 0.5}, {"deep": [{"rate": 0.5}]}, {"text": "\ud800"}):
         with pytest.raises(InvalidJson):
-            log.append(bad, b"")
+            log.append(bad, [])
     with pytest.raises(EvidenceError, match="over the limit"):
-        log.append({"reason": "x" * 300_000}, b"")
-    assert log.append(record(0), b"") == 0
+        log.append({"reason": "x" * 300_000}, [])
+    assert log.append(record(0), []) == 0
     log.close()
     assert root_of_log(tmp_path)[0] == 1
 
@@ -230,11 +238,11 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_evidence_log import *
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 log = EvidenceLog.create(Path({str(tmp_path / "run")!r}), **SETTINGS)
-log.append(record(0), b"x")
-resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+log.append(record(0), [b"x"])
+resource.setrlimit(resource.RLIMIT_FSIZE, (350, 350))
 for _ in range(2):
     try:
-        log.append(record(1), b"x")
+        log.append(record(1), [b"x"])
     except EvidenceError as error:
         print(error, error.hint)
 log.release()
@@ -255,7 +263,7 @@ slot = log.size
 while True:
     log.begin(slot, 1)
     print("begun", slot, flush=True)
-    log.append(record(slot), b"blob" * 500)
+    log.append(record(slot), [b"part" * 250] * 2)
     print("done", slot, flush=True)
     slot += 1
 """

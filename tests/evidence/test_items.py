@@ -3,7 +3,11 @@
 import hashlib
 import hmac
 
-from countermark.evidence import item_leaf, items_root
+import pytest
+
+from countermark.errors import EvidenceError
+from countermark.evidence import format_leaves, item_leaf, item_leaves, items_root
+from countermark.evidence.items import parse_leaves
 from countermark.evidence.merkle import root_of
 
 SCENARIOS = [{"id": "a/b#1", "facts": {"n": 1}}, {"id": "a/b#2", "facts": {}}, {"id": "a/b#3", "facts": {}}]
@@ -28,3 +32,12 @@ def test_the_root_binds_order_seed_and_test() -> None:
     }
     assert root not in others
     assert len(others) == 4
+
+
+def test_leaves_are_written_and_read_and_make_the_root() -> None:
+    leaves = {"a/b": item_leaves("5eed", "a/b", SCENARIOS)}
+    assert parse_leaves(format_leaves(leaves)) == leaves
+    assert root_of(leaves["a/b"]).hex() == items_root("5eed", "a/b", SCENARIOS)
+    for broken in (b"{}", b'{"leaves":{"a/b":["00"]},"schema":"countermark/item-leaves/v0.1"}', b"\xff"):
+        with pytest.raises(EvidenceError, match=r"draw/items\.json"):
+            parse_leaves(broken)

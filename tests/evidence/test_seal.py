@@ -28,7 +28,14 @@ def test_the_seal_binds_every_file(audit: Path) -> None:
     assert listed == set(walk(audit)) - {"MANIFEST.sha256", "signatures.intoto.jsonl"}
     assert len(check_manifest(audit, manifest)) == 0
     statement = open_statement((audit / "signatures.intoto.jsonl").read_bytes(), [KEY.public])
-    assert set(statement.predicate) == {"origin", "size", "root", "plan_sha256", "report_sha256"}
+    assert set(statement.predicate) == {
+        "origin",
+        "size",
+        "root",
+        "plan_sha256",
+        "report_sha256",
+        "numbers_sha256",
+    }
 
 
 def test_sealing_again_gives_the_same_bytes(audit: Path) -> None:

@@ -148,7 +148,7 @@ def test_growth_is_read_while_the_log_is_written(tmp_path: Path) -> None:
     growth = LogGrowth(tmp_path)
     log = EvidenceLog.create(tmp_path, origin=ORIGIN, key=KEY)
     for seq in range(9):
-        log.append({"slot": seq, "attempt": 1}, b"{}")
+        log.append({"slot": seq, "attempt": 1}, [b"{}"])
         if seq % 4 == 0:
             growth.read_to(seq + 1)
     assert (growth.size, growth.root(9).hex()) == (9, log.close().root_hex)

@@ -15,13 +15,29 @@ from hypothesis import strategies as st
 
 from countermark.evidence.lines import blob_name
 from countermark.records import Report
-from countermark.report import render
+from countermark.report import claims, render
+from countermark.report.book import open_book
 from countermark.report.strangers import cut, shown, visible
+from countermark.report.transcripts import MAX_EVENTS, racks
 from countermark.report.words import Words, catalogue
-from report_factory import BYPASS, bare_report, hostile_report, mixed_report, simulated_report
+from report_factory import (
+    BYPASS,
+    REFERENCE,
+    bare_report,
+    full_report,
+    hostile_report,
+    mixed_report,
+    said,
+    simulated_report,
+)
 
 SOURCE = Path(__file__).parents[2] / "src" / "countermark" / "report"
-REPORTS = {"simulated": simulated_report, "mixed": mixed_report, "bare": bare_report}
+REPORTS = {
+    "simulated": simulated_report,
+    "mixed": mixed_report,
+    "bare": bare_report,
+    "full": full_report,
+}
 
 
 class Reader(HTMLParser):
@@ -111,7 +127,7 @@ def test_long_turns_are_cut_with_the_loss_counted_and_the_file_named(language: s
     text = page(hostile_report(), language).text
     lost = 100_000 - 3_000
     assert f"{lost:,}" in text
-    assert "evidence/run-1/blobs/00000041.json" in text
+    assert f"evidence/run-1/{blob_name(41)}" in text
 
 
 def test_blob_is_named_as_the_evidence_names_it() -> None:
@@ -131,7 +147,7 @@ def test_large_report_stays_small() -> None:
 
 
 def test_events_beyond_the_page_are_counted() -> None:
-    text = page(simulated_report(events=75)).text
+    text = page(simulated_report(events=135)).text
     assert "15 more events are in report.json" in text
 
 
@@ -240,8 +256,6 @@ def test_the_two_pages_link_to_each_other() -> None:
 
 
 def test_more_subjects_than_shapes_still_differ() -> None:
-    from countermark.report.book import open_book
-
     report = simulated_report()
     many = [
         report.plan.subjects[0].model_copy(update={"id": f"reference/number-{place}"}) for place in range(49)
@@ -311,3 +325,142 @@ def test_a_test_not_in_any_pair_is_not_plotted() -> None:
     report = mixed_report()
     only = [one for one in report.findings if one.test == BYPASS]
     assert "Not shown" in page(report.model_copy(update={"findings": only})).text
+
+
+def section(language: str, name: str, report: Report | None = None) -> str:
+    """The text of one section of the page, white space as one blank."""
+    pages = render(report or full_report())
+    text = pages["index.html" if language == "en" else "index.ja.html"].decode()
+    found = re.search(rf'<section id="{name}".*?</section>', text, re.DOTALL)
+    assert found
+    return Reader(found[0].encode()).text
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_each_verdict_is_said_in_a_word_and_has_a_sign_of_its_own(language: str) -> None:
+    words = Words(language)
+    text = section(language, "claims")
+    for verdict in words.members("verdict"):
+        assert str(words.of("verdict", verdict)) in text
+        assert str(words.of("verdict_meaning", verdict)) in text
+    assert len({claims.sign(verdict) for verdict in words.members("verdict")}) == 5
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_each_reason_of_a_verdict_is_a_sentence_with_what_was_claimed_and_found(language: str) -> None:
+    text = section(language, "claims")
+    for code in Words(language).members("claim_reason"):
+        said_so = Words(language)(f"claim_reason.{code}", claimed="\0", found="\1", beyond="\2").unescape()
+        longest = max(re.split(r"\[U\+[^\]]*\]|\x00|\x01|\x02|\[[^\]]*\]", said_so), key=len).strip()
+        assert longest in text, code
+    assert Words(language)("claim_reason.straddles", claimed="", found="", beyond="2.1") in text
+
+
+def test_a_claim_is_shown_with_its_words_its_number_and_its_subject_labelled() -> None:
+    text = section("en", "claims")
+    assert "The deployed model gives a secret of its system message away" in text
+    assert "Secret protection · Leak rate ≤ 12.5\u00a0%" in text
+    assert "41 of 220 (18.6\u00a0%" in text
+    assert "claim claim_refuted of pack invented-model" in text
+    assert f"{REFERENCE[1]} simulation claim claim_refuted" in text
+    assert "9 of 120 trials have a verdict, under the 20 the plan asks for" in text
+    assert "not measured in this audit" in text
+    assert "a system message that allows the secret to be told" in text
+    assert "so that nothing is said of them here: 1." in text
+
+
+def test_no_claim_and_no_deviation_are_said() -> None:
+    report = simulated_report()
+    assert "No pack of these subjects makes a claim" in section("en", "claims", report)
+    assert "None." in section("en", "deviations", report)
+    withheld = report.model_copy(update={"claims_withheld": ["some-model"]})
+    assert "No pack of these subjects" not in section("en", "claims", withheld)
+    assert "withheld by the pack's terms" in section("en", "claims", withheld)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_each_deviation_is_a_sentence_and_the_auditors_words_stand_apart(language: str) -> None:
+    words = Words(language)
+    text = section(language, "deviations")
+    for code in words.members("deviation"):
+        assert (
+            words(f"deviation.{code}", words="alpha: unreachable" if code == "unwitnessed" else "").strip()
+            in text
+        )
+    assert text.index(str(words("deviations.declared"))) < text.index("changed its rate limit")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_sample_and_the_chosen_stand_apart_with_their_method(language: str) -> None:
+    words = Words(language)
+    text = section(language, "events")
+    sample, chosen = (
+        text.index(str(words.of("shown", code))) for code in ("random_sample", "first_in_queue")
+    )
+    assert sample < text.index(full_report().draw.sample_key) < chosen
+    assert text.index(str(words.of("chosen", "random_sample"))) < chosen
+    assert str(words.of("outcome", "errored")) in text
+    assert str(words("events.untold")) in text
+    assert str(words("events.also")) in text
+
+
+def test_transcripts_are_folded_and_each_rack_begins_with_one_open_shelf() -> None:
+    details = [attributes for tag, attributes in page(full_report()).tags if tag == "details"]
+    shelves = ["open" in one for one in details if one.get("class") == "shelf"]
+    assert shelves == [True, False, False, True, False, False]
+    assert not any("open" in one for one in details if one.get("class") == "event")
+
+
+def test_cuts_made_in_the_report_are_counted_on_the_page() -> None:
+    long = {"head": "beginning" * 400, "left_out": 50_000, "tail": "the end"}
+    call = {"id": "c", "name": "write", "arguments": long, "fault": None}
+    messages = [
+        said("user", "short"),
+        {"turns_left_out": 1_234},
+        said("assistant", "", tool_calls=[call, {"calls_left_out": 77}]),
+        said("assistant", "x") | {"content": long},
+    ]
+    report = simulated_report(events=1)
+    event = report.events[0].model_copy(update={"messages": messages})
+    text = section("en", "events", report.model_copy(update={"events": [event]}))
+    assert "1234 turns left out here" in text
+    assert "77 more tool calls" in text
+    assert "beginningbeginning" in text
+    assert "the end" in text
+    dropped = 50_000 + len("beginning" * 400) - 2_250
+    assert f"{dropped:,} characters left out here" in text
+    assert "turns_left_out" not in text
+    assert "calls_left_out" not in text
+
+
+def test_marks_of_a_cut_that_no_report_writes_are_shown_as_they_are() -> None:
+    odd = [
+        said("user", "x") | {"content": {"head": "a", "left_out": -1, "tail": "b"}},
+        {"turns_left_out": True},
+        said("user", "y", tool_calls=[{"calls_left_out": "many"}]),
+    ]
+    report = simulated_report(events=1)
+    event = report.events[0].model_copy(update={"messages": odd})
+    text = section("en", "events", report.model_copy(update={"events": [event]}))
+    assert '"left_out": -1' in text
+
+
+def test_a_crowded_page_shows_some_of_every_subject_and_test() -> None:
+    report = simulated_report(events=1)
+    one = report.events[0]
+    many = [
+        one.model_copy(update={"subject": subject, "test": test.id, "seq": place, "chosen": code})
+        for test in report.plan.tests
+        for subject in REFERENCE
+        for code in ("random_sample", "first_in_queue")
+        for place in range(20)
+    ]
+    shown_here = racks(open_book(report.model_copy(update={"events": many}), Words("en")))
+    cells = {
+        (rack.code, card.event.test, card.event.subject)
+        for rack in shown_here
+        for shelf in rack.shelves
+        for card in shelf.cards
+    }
+    assert len(cells) == 24
+    assert sum(len(shelf.cards) for rack in shown_here for shelf in rack.shelves) == MAX_EVENTS

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from countermark.report import render
-from report_factory import hostile_report, mixed_report, simulated_report
+from report_factory import full_report, hostile_report, mixed_report, simulated_report
 
 BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -84,6 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, type[Q
     root = tmp_path_factory.mktemp("site")
     for name, report in {
         "plain": simulated_report(),
+        "full": full_report(),
         "mixed": mixed_report(),
         "hostile": hostile_report(),
     }.items():
@@ -119,7 +120,7 @@ def requests(browser: Any) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("name", ["plain", "mixed", "hostile"])
+@pytest.mark.parametrize("name", ["full", "mixed", "hostile"])
 def test_nothing_overflows_fails_or_loads(
     browser: Any, site: tuple[str, type[Quiet]], name: str, width: int, file: str
 ) -> None:
@@ -153,7 +154,7 @@ def test_nothing_of_a_strangers_runs(browser: Any, site: tuple[str, type[Quiet]]
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("name", ["plain", "mixed"])
+@pytest.mark.parametrize("name", ["full", "mixed"])
 def test_every_chart_has_a_name_and_every_sign_is_hidden(
     browser: Any, site: tuple[str, type[Quiet]], name: str, file: str
 ) -> None:
@@ -178,21 +179,25 @@ def test_every_chart_has_a_name_and_every_sign_is_hidden(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["plain", "mixed"])
+@pytest.mark.parametrize("name", ["full", "mixed"])
 def test_text_has_contrast(browser: Any, site: tuple[str, type[Quiet]], name: str, scheme: str) -> None:
     visit(browser, f"{site[0]}/{name}/index.html", scheme=scheme)
     browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
     assert browser.execute_script(LUMINANCE) == {}
 
 
-def test_first_transcript_is_open_and_the_keyboard_finds_the_skip_link(
+def test_transcripts_are_folded_and_the_keyboard_finds_the_skip_link(
     browser: Any, site: tuple[str, type[Quiet]]
 ) -> None:
     from selenium.webdriver.common.keys import Keys
 
     visit(browser, f"{site[0]}/plain/index.html")
     states = browser.execute_script("return [...document.querySelectorAll('.event')].map(card => card.open)")
-    assert states == [True, False, False, False]
+    assert states == [False, False, False, False]
+    shelves = browser.execute_script(
+        "return [...document.querySelectorAll('.shelf')].map(shelf => shelf.open)"
+    )
+    assert shelves == [True, False, False]
     browser.switch_to.active_element.send_keys(Keys.TAB)
     assert browser.switch_to.active_element.get_attribute("class") == "skip"
     assert browser.execute_script("return document.querySelector('.skip').getBoundingClientRect().left") == 0

@@ -99,12 +99,14 @@ def test_signed_junk_in_records_and_transcripts(original: Path, audit: Path, dat
     fresh(original, audit)
     pairs = log_pairs(audit)
     place = data.draw(st.integers(0, len(pairs) - 1))
-    record, blob = pairs[place]
+    record, parts = pairs[place]
     if data.draw(st.booleans()):
         record = replace_somewhere(record, data)
     else:
-        blob = json.dumps(replace_somewhere(json.loads(blob), data)).encode()
-    pairs[place] = (record if isinstance(record, dict) else {"record": record}, blob)
+        which = data.draw(st.integers(0, len(parts) - 1))
+        changed = json.dumps(replace_somewhere(json.loads(parts[which]), data), separators=(",", ":"))
+        parts = [*parts[:which], changed.encode(), *parts[which + 1 :]]
+    pairs[place] = (record if isinstance(record, dict) else {"record": record}, parts)
     try:
         rebuild_log(audit, pairs)
     except (CountermarkError, InvalidJson):

@@ -10,6 +10,8 @@ import pytest
 
 from audit_factory import (
     KEY,
+    SLOTS,
+    SUBJECTS,
     TEST,
     TRUST,
     Bench,
@@ -46,6 +48,13 @@ def change_attempt(place: int, **changes: Any) -> Callable[[Attempts], None]:
     return change
 
 
+def change_places(made: Attempts) -> None:
+    """Two trials exchange their slots: nothing but the seed's order tells."""
+    first, second = made[0][0].slot, made[1][0].slot
+    made[0] = (replace(made[0][0], slot=second), made[0][1])
+    made[1] = (replace(made[1][0], slot=first), made[1][1])
+
+
 LOG_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "a failed attempt left out": (lambda made: made.pop(7), "comes to attempt 2, not 1"),
     "a trial left out": (lambda made: made.pop(), "the plan asks for 20"),
@@ -56,8 +65,10 @@ LOG_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "another test": (change_attempt(0, test="toy/other"), "was not to take"),
     "another item": (change_attempt(0, item=99), "was not planned"),
     "another epoch": (change_attempt(0, epoch=1), "was not planned"),
-    "two slots swapped into one": (change_attempt(0, slot=1), "stood for another trial before"),
-    "one trial in two slots": (change_attempt(1, item=0, slot=77), "had slot 0 before"),
+    "two slots swapped into one": (change_attempt(0, slot=SLOTS[SUBJECTS[0], 1]), "stood for another trial before"),
+    "one trial in two slots": (change_attempt(1, item=0, slot=77), f"had slot {SLOTS[SUBJECTS[0], 0]} before"),
+    "another arm": (change_attempt(11, arm="control"), "is not of the arm control"),
+    "another place in the queue": (change_places, "stands for another trial in the order"),
     "another grader": (change_attempt(0, grader="refusal@1"), "the plan says leak"),
     "hidden as an error": (change_attempt(0, status=Status.ERROR), "does not go with outcome"),
     "graded under another version": (change_attempt(3, grader="leak@99"), "trials of this test before it by leak@1"),
@@ -104,7 +115,7 @@ def answered_then_killed(made: Attempts) -> None:
 
 def easier_item(made: Attempts) -> None:
     easier = replace(scenarios()[0], dialogue=(Message(role="user", content="Say good day."),))
-    made[0] = attempt(0, made[0][0].subject, 0, easier)
+    made[0] = attempt(made[0][0].slot, made[0][0].subject, 0, easier)
 
 
 def easier_item_for_all(made: Attempts) -> None:
@@ -124,10 +135,9 @@ TRANSCRIPT_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "another reason for an error": (change_attempt(7, reason="the server burned down"), "the record's reason"),
     "an id nobody gave": (change_attempt(11, request_ids=("req_1",)), "the record's request ids"),
     "another cluster": (change_attempt(11, cluster="alone"), "the record's cluster"),
-    "another arm": (change_attempt(11, arm="control"), "the record's arm"),
     "another tag": (change_attempt(11, tags={"lang": "fr"}), "the record's tags"),
-    "an easier item for one": (easier_item, "was another scenario in an earlier transcript"),
-    "an easier item for all": (easier_item_for_all, "are not those that the plan committed to"),
+    "an easier item for one": (easier_item, "is another scenario than was drawn"),
+    "an easier item for all": (easier_item_for_all, "is another scenario than was drawn"),
 }  # fmt: skip
 
 
@@ -177,7 +187,7 @@ def test_the_numbers_convict(tmp_path: Path, name: str) -> None:
 
 
 PLAN_CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "another audit": (lambda plan: plan.update(audit="f" * 32), "the seal is of audit"),
+    "another audit": (lambda plan: plan.update(audit="f" * 32), "the seal is of the log"),
     "another pack": (lambda plan: plan["subjects"][0].update(pack_digest="0" * 64), "no pack has the digest"),
     "a test twice": (lambda plan: plan["tests"].append(plan["tests"][0]), "stands twice"),
     "a test nobody planned": (lambda plan: plan["subjects"][0]["tests"].append("toy/other"), "not planned"),
@@ -256,9 +266,12 @@ def test_another_run_in_the_same_audit_is_named(tmp_path: Path) -> None:
 
 def test_the_item_count_is_the_plans(tmp_path: Path) -> None:
     verdict = check(
-        make_audit(tmp_path / "audit", Bench(plan=lambda plan: plan["tests"][0].update(items=11)))
+        make_audit(
+            tmp_path / "audit",
+            Bench(plan=lambda plan: plan["tests"][0].update(items=11, arms={"attack": 11})),
+        )
     )
-    assert "20 trials have a final attempt, the plan asks for 22" in faults(verdict, 6)
+    assert f"the leaves of {TEST} do not make the root" in faults(verdict, 4)
     assert TEST
 
 
@@ -274,7 +287,7 @@ def test_a_simulation_passed_off_as_a_model(tmp_path: Path) -> None:
 
     def live(plan: dict[str, Any]) -> None:
         for subject in plan["subjects"]:
-            subject.update(kind="live", simulation=False, planted={})
+            subject.update(kind="live", simulation=False)
 
     rewrite(audit / "plan/plan.json", live)
     reseal(audit)

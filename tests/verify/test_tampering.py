@@ -11,7 +11,7 @@ from countermark.evidence import seal
 from countermark.files import walk
 from countermark.verify import Verdict, verify
 
-SEALED_FILES = 21 + 3 + 2 * 3 + 3 + 8
+SEALED_FILES = 21 + 3 + 2 * 3 + 3 + 4 + 1 + 8
 """Transcripts, checkpoints, packs, plan; records, table, report, page, how-to, key, manifest, signature."""
 
 
@@ -91,7 +91,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_a_file_changed_as_a_whole(audit: Path, change: str) -> None:
     for name in list(walk(audit)):
-        if name.startswith(f"{RUN}/blobs/") and not name.endswith("3.json"):
+        if name.startswith(f"{RUN}/blobs/") and not name.endswith("3.jsonl"):
             continue
         whole = (audit / name).read_bytes()
         CHANGES[change](audit / name)
@@ -117,7 +117,7 @@ def test_a_file_replaced_by_a_link_to_itself(audit: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["added.txt", f"{RUN}/blobs/00000099.json", ".hidden", "pack/more/pack.json"]
+    "name", ["added.txt", f"{RUN}/blobs/00000099.jsonl", ".hidden", "pack/more/pack.json"]
 )
 def test_a_file_added(audit: Path, name: str) -> None:
     (audit / name).parent.mkdir(exist_ok=True)

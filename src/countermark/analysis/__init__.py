@@ -1,19 +1,206 @@
 """Numbers from grades: rates, intervals, comparisons, grader error, stopping. Pure functions on arrays and tables."""
 
+from countermark.analysis.aggregate import (
+    Bands,
+    RatedTest,
+    RelativeGrade,
+    SubjectProfile,
+    relative_grade,
+    subject_profile,
+    verdict_of,
+)
+from countermark.analysis.bounds import Bound, bound
+from countermark.analysis.claims import claim_results, decide
+from countermark.analysis.compare import (
+    Comparison,
+    ComparisonRules,
+    compare_subjects,
+    equivalence_p,
+    not_worse_p,
+    paired_interval,
+)
+from countermark.analysis.compare_many import (
+    Dominance,
+    PairwiseTest,
+    ParetoSet,
+    Rank,
+    benjamini_hochberg,
+    e_benjamini_hochberg,
+    holm,
+    max_t,
+    pareto_set,
+    rank_intervals,
+)
+from countermark.analysis.comparisons import comparisons
+from countermark.analysis.detectable import discordance, pairs_needed, smallest_detectable
+from countermark.analysis.deviations import deviations
+from countermark.analysis.drift import Drift, drift_over_run
 from countermark.analysis.findings import coverage, findings
-from countermark.analysis.intervals import RateInterval, clopper_pearson, clustered_rate, correlation_quantile
-from countermark.analysis.summary import event, limits, shown, span, totals
+from countermark.analysis.flips import SignFlip, mcnemar_mid_p, sign_flip
+from countermark.analysis.graded import graded_rate
+from countermark.analysis.grouping import Matched, matched
+from countermark.analysis.intervals import (
+    RateInterval,
+    battery_rate,
+    clopper_pearson,
+    clustered_rate,
+    correlation_quantile,
+    rate_of_labels,
+)
+from countermark.analysis.judged import (
+    Accuracy,
+    Calibration,
+    JudgedRate,
+    LabelCounts,
+    ScreeningRate,
+    count_labels,
+    grader_accuracy,
+    judged_interval,
+    judged_rate,
+    judged_upper,
+    lang_reiczigel,
+    rogan_gladen,
+)
+from countermark.analysis.judged_agreement import (
+    Agreement,
+    Alpha,
+    agreement,
+    agreement_table,
+    krippendorff_alpha,
+)
+from countermark.analysis.labels import (
+    Forecast,
+    LabelDraw,
+    LabelPlan,
+    draw_labels,
+    plan_certificate,
+    plan_half_width,
+    split_labels,
+)
+from countermark.analysis.melding import melded_difference, melded_ratio
+from countermark.analysis.profile import profiles, saving
+from countermark.analysis.queue import Slot, queue
+from countermark.analysis.sequential import Rule, Stopped, Verdict, Watch, interval_after, replay
+from countermark.analysis.signal import Discrimination, discrimination
+from countermark.analysis.stopping import Arm, ArmKey, arm_of, arms_of, with_caps
+from countermark.analysis.summary import Shown, event, limits, shown, span, totals
+from countermark.analysis.validity import (
+    Consistency,
+    CueDifference,
+    GamingIndex,
+    TwinGap,
+    cue_difference,
+    cue_pairs,
+    gaming_index,
+    paraphrase_consistency,
+    twin_gap,
+)
 
 __all__ = [
+    "Accuracy",
+    "Agreement",
+    "Alpha",
+    "Arm",
+    "ArmKey",
+    "Bands",
+    "Bound",
+    "Calibration",
+    "Comparison",
+    "ComparisonRules",
+    "Consistency",
+    "CueDifference",
+    "Discrimination",
+    "Dominance",
+    "Drift",
+    "Forecast",
+    "GamingIndex",
+    "JudgedRate",
+    "LabelCounts",
+    "LabelDraw",
+    "LabelPlan",
+    "Matched",
+    "PairwiseTest",
+    "ParetoSet",
+    "Rank",
     "RateInterval",
+    "RatedTest",
+    "RelativeGrade",
+    "Rule",
+    "ScreeningRate",
+    "Shown",
+    "SignFlip",
+    "Slot",
+    "Stopped",
+    "SubjectProfile",
+    "TwinGap",
+    "Verdict",
+    "Watch",
+    "agreement",
+    "agreement_table",
+    "arm_of",
+    "arms_of",
+    "battery_rate",
+    "benjamini_hochberg",
+    "bound",
+    "claim_results",
     "clopper_pearson",
     "clustered_rate",
+    "compare_subjects",
+    "comparisons",
     "correlation_quantile",
+    "count_labels",
     "coverage",
+    "cue_difference",
+    "cue_pairs",
+    "decide",
+    "deviations",
+    "discordance",
+    "discrimination",
+    "draw_labels",
+    "drift_over_run",
+    "e_benjamini_hochberg",
+    "equivalence_p",
     "event",
     "findings",
+    "gaming_index",
+    "graded_rate",
+    "grader_accuracy",
+    "holm",
+    "interval_after",
+    "judged_interval",
+    "judged_rate",
+    "judged_upper",
+    "krippendorff_alpha",
+    "lang_reiczigel",
     "limits",
+    "matched",
+    "max_t",
+    "mcnemar_mid_p",
+    "melded_difference",
+    "melded_ratio",
+    "not_worse_p",
+    "paired_interval",
+    "pairs_needed",
+    "paraphrase_consistency",
+    "pareto_set",
+    "plan_certificate",
+    "plan_half_width",
+    "profiles",
+    "queue",
+    "rank_intervals",
+    "rate_of_labels",
+    "relative_grade",
+    "replay",
+    "rogan_gladen",
+    "saving",
     "shown",
+    "sign_flip",
+    "smallest_detectable",
     "span",
+    "split_labels",
+    "subject_profile",
     "totals",
+    "twin_gap",
+    "verdict_of",
+    "with_caps",
 ]

@@ -9,9 +9,12 @@ from decimal import Decimal
 from fractions import Fraction
 from operator import itemgetter
 
+from countermark.analysis.decimals import decimal
 from countermark.analysis.intervals import clustered_rate
+from countermark.analysis.stopping import rule_of, stop_of, used
 from countermark.records import (
     Breakdown,
+    Draw,
     Finding,
     Interval,
     MetricSpec,
@@ -20,6 +23,7 @@ from countermark.records import (
     PlannedSubject,
     PlannedTest,
     PublishedCount,
+    Stop,
     TrialRecord,
 )
 
@@ -28,19 +32,22 @@ Tally = Counter[tuple[str, bool]]
 _MAX_VALUES = 12
 
 
-def findings(plan: Plan, records: Sequence[TrialRecord]) -> list[Finding]:
+def findings(plan: Plan, draw: Draw, records: Sequence[TrialRecord]) -> list[Finding]:
     """One finding for each subject, test and metric of the plan, in the plan's order.
 
     Args:
         plan: What was to be done.
+        draw: What simulations were planted with, in the scenarios drawn.
         records: Every attempt; only final ones count.
     """
     arms: dict[tuple[str, str, str], list[TrialRecord]] = defaultdict(list)
     for record in records:
         if record.final:
             arms[record.subject, record.test, record.arm].append(record)
+    for finals in arms.values():
+        finals.sort(key=lambda record: record.slot)
     return [
-        _finding(plan, subject, test, metric, arms[subject.id, test.id, metric.arm])
+        _finding(plan, draw, (subject, test, metric), arms[subject.id, test.id, metric.arm])
         for test in plan.tests
         for subject in plan.subjects
         if test.id in subject.tests
@@ -49,14 +56,23 @@ def findings(plan: Plan, records: Sequence[TrialRecord]) -> list[Finding]:
 
 
 def _finding(
-    plan: Plan, subject: PlannedSubject, test: PlannedTest, metric: MetricSpec, arm: Sequence[TrialRecord]
+    plan: Plan,
+    draw: Draw,
+    cell: tuple[PlannedSubject, PlannedTest, MetricSpec],
+    arm: Sequence[TrialRecord],
 ) -> Finding:
-    graded = _graded(arm, metric.label)
+    """One metric from the final records of its arm, in queue order."""
+    subject, test, metric = cell
+    rule = rule_of(plan, *cell)
+    stopped = None if rule is None else used(rule, metric, arm)
+    counted = arm if stopped is None else _up_to(arm, metric.label, stopped.stopped.n)
+    graded = _graded(counted, metric.label)
     tally = Counter((record.cluster, record.labels[metric.label]) for record in graded)
     hits, clusters = _hits(tally), len({cluster for cluster, _ in tally})
     withheld = _reason_to_withhold(len(graded), clusters, len(arm), test.min_graded)
-    interval = None if withheld else _interval(tally, plan.rules.level)
-    planted = subject.planted.get(test.id, {}).get(metric.id)
+    stop = None if withheld or stopped is None else stop_of(stopped, metric, plan.rules.level, clusters)
+    interval = None if withheld else _interval(tally, plan.rules.level, stop)
+    planted = draw.planted.get(subject.id, {}).get(test.id, {}).get(metric.id)
     return Finding(
         subject=subject.id,
         test=test.id,
@@ -67,22 +83,24 @@ def _finding(
         rate=None if withheld else decimal(Fraction(hits, len(graded))),
         interval=interval,
         withheld=withheld,
-        outcomes=_outcomes(arm, len(graded)),
+        outcomes=_outcomes(arm, metric.label),
+        spared=0 if rule is None else test.arms[metric.arm] * plan.rules.epochs - len(arm),
+        stop=stop,
         planted=planted,
         covered=_covers(interval, planted),
         published=_published(arm, metric.label, plan.rules.level),
-        breakdowns=_breakdowns(arm, metric, plan.rules.level, test.min_graded) if metric.headline else [],
+        breakdowns=_breakdowns(counted, metric, plan.rules.level, test.min_graded) if metric.headline else [],
     )
 
 
-def decimal(value: Fraction | float) -> str:
-    """A number as a decimal string with six places, half to even."""
-    exact = (
-        Decimal(value.numerator) / Decimal(value.denominator)
-        if isinstance(value, Fraction)
-        else Decimal(value)
-    )
-    return str(exact.quantize(Decimal("0.000001")))
+def _up_to(arm: Sequence[TrialRecord], label: str, count: int) -> Sequence[TrialRecord]:
+    """The arm's trials, in queue order, up to the graded one with that number."""
+    graded = 0
+    for place, record in enumerate(arm):
+        graded += record.outcome is Outcome.GRADED and label in record.labels
+        if graded == count:
+            return arm[: place + 1]
+    return arm
 
 
 def _graded(records: Iterable[TrialRecord], label: str) -> list[TrialRecord]:
@@ -93,8 +111,9 @@ def _hits(tally: Tally) -> int:
     return sum(trials for (_, hit), trials in tally.items() if hit)
 
 
-def _outcomes(arm: Sequence[TrialRecord], graded: int) -> dict[str, int]:
+def _outcomes(arm: Sequence[TrialRecord], label: str) -> dict[str, int]:
     """How many trials of the arm came to which end; graded without this label counts as ungraded."""
+    graded = len(_graded(arm, label))
     counts = Counter([record.outcome.value for record in arm])
     counts[Outcome.UNGRADED.value] += counts[Outcome.GRADED.value] - graded
     counts[Outcome.GRADED.value] = graded
@@ -111,7 +130,8 @@ def _reason_to_withhold(graded: int, clusters: int, trials: int, least: int) -> 
     return None
 
 
-def _interval(tally: Tally, level: str) -> Interval | None:
+def _interval(tally: Tally, level: str, stop: Stop | None = None) -> Interval | None:
+    """The interval for scenarios like these; after a stop at least as wide as the one that is exact for the rule."""
     sizes: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for (cluster, hit), trials in tally.items():
@@ -120,11 +140,16 @@ def _interval(tally: Tally, level: str) -> Interval | None:
     if len(sizes) < 2:
         return None
     found = clustered_rate([hits[name] for name in sizes], list(sizes.values()), level=float(level))
+    bounds = [(found.low, found.high)]
+    if stop is not None:
+        bounds.append((float(stop.interval.low), float(stop.interval.high)))
     return Interval(
-        low=decimal(found.low),
-        high=decimal(found.high),
+        low=decimal(min(low for low, _ in bounds)),
+        high=decimal(max(high for _, high in bounds)),
         level=level,
-        method=found.method,
+        method=found.method
+        if stop is None
+        else f"{found.method}, at least as wide as {stop.interval.method}",
         n_effective=decimal(found.n_effective),
     )
 

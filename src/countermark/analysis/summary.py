@@ -3,14 +3,18 @@
 Both the auditor, who writes a report, and whoever verifies one compute them here, so that nothing in a report is free.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from countermark.records import Event, MetricSpec, Outcome, Plan, Status, TrialRecord
+from countermark.analysis.excerpt import excerpt
+from countermark.analysis.sample import Cell, sampled
+from countermark.records import Event, MetricSpec, Outcome, Plan, PlannedTest, Status, TrialRecord
 
 SHOWN_A_CELL = 3
-"""Trials shown for each subject and test."""
-CHOSEN = "first_in_queue"
+"""Trials chosen for each subject and test because they count against the subject."""
+SAMPLE, CHOSEN = "random_sample", "first_in_queue"
+"""Why a trial is shown."""
 _SHOWN_AXES = ("misalignment", "over_refusal")
 
 
@@ -43,11 +47,16 @@ def _counts(record: TrialRecord) -> dict[str, int]:
     }
 
 
-def limits(plan: Plan, *, witnessed: bool) -> list[str]:
-    """What this audit does not show, as codes; `witnessed`: the whole log was cosigned."""
+def limits(plan: Plan, *, witnessed: bool, hosted: Collection[str] = ()) -> list[str]:
+    """What this audit does not show, as codes; `witnessed`: the whole log was cosigned; `hosted`: subjects the auditor ran
+    itself from hashed weights.
+    """
+    named = ["identity"] if {subject.id for subject in plan.subjects} - {*hosted} else []
+    bound = ["identity_hosted"] if hosted else []
     kinds = {subject.kind for subject in plan.subjects}
     unwitnessed = [] if witnessed else ["no_witness"]
-    found = ["identity", "awareness", "own_clock", *unwitnessed, "one_party_plan"]
+    one_sided = [] if plan.seed.developers else ["one_party_plan"]
+    found = [*named, *bound, "awareness", "own_clock", *unwitnessed, *one_sided]
     return found + [
         code for kind, code in (("reference", "simulation"), ("recording", "recording")) if kind in kinds
     ]
@@ -58,55 +67,84 @@ def span(records: Sequence[TrialRecord]) -> tuple[str, str]:
     return min(record.started for record in records), max(record.ended for record in records)
 
 
-def shown(plan: Plan, records: Sequence[TrialRecord]) -> Iterator[tuple[int, TrialRecord, MetricSpec]]:
-    """Trials that a report shows whole, with their place in the log and the metric they count against.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A trial that a report shows, with its place in the log, the metric it is shown for, and why it is there."""
 
-    For each test and subject, the first three in queue order whose label counts against the subject in the headline
-    metric. Nobody picks them.
+    seq: int
+    record: TrialRecord
+    metric: MetricSpec
+    chosen: str
+    also: tuple[str, ...] = ()
+
+
+def shown(plan: Plan, records: Sequence[TrialRecord], sample_key: str) -> list[Shown]:
+    """Trials that a report shows with their transcripts, by test and subject. Nobody picks them.
+
+    First the random sample (`analysis.sample`), whatever the trials say. Then the first three in queue order whose label
+    counts against the subject in the headline metric; one that is in the sample already is not shown twice.
+
+    Args:
+        plan: Says how large the sample is.
+        records: Every attempt; only final ones are shown.
+        sample_key: From the draw, 64 hexadecimal digits.
     """
-    by_cell: dict[tuple[str, str], list[tuple[int, TrialRecord]]] = {}
+    finals: dict[Cell, list[tuple[int, TrialRecord]]] = {}
     for seq, record in enumerate(records):
-        if record.final and record.outcome is Outcome.GRADED:
-            by_cell.setdefault((record.test, record.subject), []).append((seq, record))
-    for test in plan.tests:
-        metric = next((metric for metric in test.metrics if metric.headline), None)
-        if metric is None or metric.axis not in _SHOWN_AXES:
-            continue
-        for subject in plan.subjects:
-            cell = [
-                pair for pair in by_cell.get((test.id, subject.id), []) if _counts_against(pair[1], metric)
-            ]
-            for seq, record in sorted(cell, key=lambda pair: pair[1].slot)[:SHOWN_A_CELL]:
-                yield seq, record, metric
+        if record.final:
+            finals.setdefault((record.test, record.subject), []).append((seq, record))
+    drawn = sampled(finals, sample_key, plan.rules.sample)
+    return [
+        one
+        for test in plan.tests
+        for subject in plan.subjects
+        for cell in [(test.id, subject.id)]
+        for one in _shown_of(test, finals.get(cell, []), drawn.get(cell, []))
+    ]
 
 
-def event(seq: int, record: TrialRecord, metric: MetricSpec, messages: Sequence[Mapping[str, Any]]) -> Event:
-    """The trial as a report shows it; `messages` as they stand in its transcript."""
+def event(one: Shown, messages: Sequence[Mapping[str, Any]]) -> Event:
+    """The trial as a report shows it; `messages` as they stand in its transcript, cut where they are long."""
+    record = one.record
     return Event(
         subject=record.subject,
         test=record.test,
         scenario=record.scenario,
         slot=record.slot,
-        seq=seq,
-        metric=metric.id,
+        seq=one.seq,
+        metric=one.metric.id,
+        outcome=record.outcome.value,
         labels=dict(record.labels),
         reason=record.reason,
         tags=dict(record.tags),
-        chosen=CHOSEN,
-        messages=[_signable(message) for message in messages],
+        chosen=one.chosen,
+        also=list(one.also),
+        messages=excerpt(messages),
     )
 
 
+def _shown_of(
+    test: PlannedTest, finals: Sequence[tuple[int, TrialRecord]], drawn: Sequence[tuple[int, TrialRecord]]
+) -> list[Shown]:
+    metric = next((metric for metric in test.metrics if metric.headline), test.metrics[0])
+    against = [pair for pair in finals if _counts_against(pair[1], metric)]
+    first = sorted(against, key=lambda pair: pair[1].slot)[:SHOWN_A_CELL]
+    both = {seq for seq, _ in first} & {seq for seq, _ in drawn}
+    return [
+        *(
+            Shown(seq=seq, record=record, metric=metric, chosen=SAMPLE, also=(CHOSEN,) if seq in both else ())
+            for seq, record in drawn
+        ),
+        *(
+            Shown(seq=seq, record=record, metric=metric, chosen=CHOSEN)
+            for seq, record in first
+            if seq not in both
+        ),
+    ]
+
+
 def _counts_against(record: TrialRecord, metric: MetricSpec) -> bool:
-    return record.arm == metric.arm and record.labels.get(metric.label) is (metric.better == "lower")
-
-
-def _signable(value: Any) -> Any:
-    """The same value with fractions as strings: the report is signed, and nothing signed holds a float."""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return {key: _signable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_signable(item) for item in value]
-    return value
+    judged = metric.headline and metric.axis in _SHOWN_AXES and record.outcome is Outcome.GRADED
+    return (
+        judged and record.arm == metric.arm and record.labels.get(metric.label) is (metric.better == "lower")
+    )

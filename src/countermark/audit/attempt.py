@@ -3,7 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from countermark.audit.planning import Audit, Slot, now
+from countermark.analysis import Slot
+from countermark.audit.planning import Audit, now
 from countermark.drivers import Talk, load_driver
 from countermark.errors import CallFailed, SubjectError, Unsupported
 from countermark.graders import load_grader

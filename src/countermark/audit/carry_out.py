@@ -5,57 +5,33 @@ The loop is ours, not a framework's: an audit needs every attempt as a leaf and 
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 
+from countermark.analysis import Slot, arms_of
+from countermark.analysis.deviations import CLOSED, OVER_BUDGET
 from countermark.audit.attempt import Attempt, attempt
 from countermark.audit.budget import Meter
-from countermark.audit.directory import begin_directory, check_own_plan, held, read_plan
+from countermark.audit.countersigning import add_countersignatures, read_parts
+from countermark.audit.directory import begin_directory, check_own_plan, held, read_plan, write_draw
+from countermark.audit.hosting import bound, make_ready
 from countermark.audit.observer import Observer, Silent
-from countermark.audit.planning import Audit, Slot, make_audit, now
+from countermark.audit.outcomes import Outcomes
+from countermark.audit.planning import Audit, make_audit, now
 from countermark.audit.request import AuditRequest, altered, read_request, write_request
 from countermark.audit.witnessing import witnessed
 from countermark.canonical import InvalidJson
-from countermark.errors import AuditIncomplete, EvidenceError, InvalidDocument, SubjectError
-from countermark.evidence import EvidenceLog, SigningKey, from_json, to_bytes, to_json
+from countermark.errors import EvidenceError, InvalidDocument, SubjectError, UsageError
+from countermark.evidence import EvidenceLog, SigningKey, from_json, to_json, to_parts
 from countermark.evidence.directory import RUN
 from countermark.evidence.recovery import INFLIGHT
 from countermark.graders import load_grader
 from countermark.records import Outcome, Status, Subject, Transcript, TrialRecord
-from countermark.subjects.live import reach
 
 _BACKOFF_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _NEVER_WAITS = ("reference", "recording")
-
-
-@dataclass(slots=True)
-class Outcomes:
-    """What a run left undone, and why."""
-
-    slots: int
-    done: int = 0
-    halted: dict[str, SubjectError] = field(default_factory=dict)
-    over_budget: bool = False
-    why_not: str = "the budget is spent"
-
-    def raise_if_incomplete(self, audit_dir: Path) -> None:
-        """Raise `AuditIncomplete`, or the subject's own error where not one trial came off."""
-        if self.done == self.slots:
-            return
-        if self.done == 0 and len(self.halted) == 1:
-            error = next(iter(self.halted.values()))
-            error.hint = f"{error.hint or 'mend it'}; then `countermark resume {audit_dir}`"
-            raise error
-        why = [f"{name}: {error.message}" for name, error in self.halted.items()]
-        if self.over_budget:
-            why.append(self.why_not)
-        raise AuditIncomplete(
-            f"{self.done} of {self.slots} trials are done; " + "; ".join(why),
-            hint=f"`countermark resume {audit_dir}` goes on; with --close it seals what there is",
-        )
 
 
 def carry_out(
@@ -68,10 +44,47 @@ def carry_out(
         SubjectError: A subject cannot be reached or opened at all; nothing is written then.
     """
     audit = audit or make_audit(request)
+    if audit.plan.seed.developers:
+        raise UsageError(
+            "a joint plan waits for its countersignature",
+            hint="`countermark plan` makes it, `run --plan` runs it",
+        )
     Meter(audit, request, ())  # refuses a budget that could not be kept
-    anyio.run(_reach_all, audit)
+    make_ready(audit, observer)
     begin_directory(audit_dir, audit, request, key)
     with held(audit_dir):
+        return _go(audit_dir, audit, request, key, observer)
+
+
+def carry_out_plan(
+    audit_dir: Path,
+    key: SigningKey,
+    observer: Observer,
+    *,
+    countersignatures: Sequence[bytes] = (),
+    budget_usd: str | None = None,
+    witnesses: Sequence[str] = (),
+) -> Outcomes:
+    """Draw and run the plan in `audit_dir`, which `countermark plan` made; safe to repeat after a crash in the middle.
+
+    Args:
+        audit_dir: Holds packs, plan and request, and no draw yet.
+        key: The one that signed the plan.
+        observer: Watches.
+        countersignatures: Lines by which developers countersign the plan, each opening its part of the seed.
+        budget_usd: As for `resume`.
+        witnesses: As for `resume`.
+
+    Raises:
+        UsageError: A developer's part of the seed is missing still, or the plan was drawn already.
+        EvidenceError: A countersignature does not hold, or is of another plan.
+        SubjectError: A subject cannot be reached or opened at all; nothing is drawn then.
+    """
+    with held(audit_dir):
+        add_countersignatures(audit_dir, countersignatures)
+        request, audit = _taken_up(audit_dir, key, budget_usd=budget_usd, witnesses=witnesses)
+        make_ready(audit, observer)
+        write_draw(audit_dir, audit, key)
         return _go(audit_dir, audit, request, key, observer)
 
 
@@ -82,11 +95,12 @@ def resume(
     *,
     budget_usd: str | None = None,
     witnesses: Sequence[str] = (),
+    deviations: Sequence[str] = (),
 ) -> Outcomes:
     """Go on with an audit that stopped or was killed: no finished trial is lost or counted twice.
 
     What was in flight is recorded as interrupted and run again as a further attempt. A budget ("none" lifts it) or
-    addresses of witnesses replace those it began with.
+    addresses of witnesses replace those it began with; `deviations`, the auditor's own words, add to them.
 
     Raises:
         InvalidDocument: Not an unfinished audit, or battery or recordings are no longer those of the plan.
@@ -94,30 +108,43 @@ def resume(
         UsageError: Another process is at work on it.
     """
     with held(audit_dir):
-        request, audit = _taken_up(audit_dir, key, budget_usd=budget_usd, witnesses=witnesses)
-        anyio.run(_reach_all, audit)
+        request, audit = _taken_up(
+            audit_dir, key, budget_usd=budget_usd, witnesses=witnesses, deviations=deviations
+        )
+        make_ready(audit, observer)
         return _go(audit_dir, audit, request, key, observer)
 
 
 def close_as_it_stands(
-    audit_dir: Path, key: SigningKey, observer: Observer | None = None, *, witnesses: Sequence[str] = ()
+    audit_dir: Path,
+    key: SigningKey,
+    observer: Observer | None = None,
+    *,
+    witnesses: Sequence[str] = (),
+    deviations: Sequence[str] = (),
 ) -> None:
     """Write every slot that has no final attempt as not run, so that the audit can be sealed. Raises as `resume`."""
     with held(audit_dir):
-        request, audit = _taken_up(audit_dir, key, budget_usd=None, witnesses=witnesses)
+        request, audit = _taken_up(
+            audit_dir, key, budget_usd=None, witnesses=witnesses, deviations=deviations
+        )
         with witnessed(audit_dir, request.witnesses, key.public, observer or Silent()):
             run = _Run(audit, request, _log(audit_dir, audit, key), None)
             run.record_interrupted()
+            why = CLOSED if run.meter.allows() else OVER_BUDGET
             for slot in audit.slots:
-                if slot.number not in run.finished:
-                    run.record_unattempted(
-                        slot, Status.NOT_RUN, "not run before the audit was closed", final=True
-                    )
+                if slot.number not in run.finished and not run.needless(slot):
+                    run.record_unattempted(slot, Status.NOT_RUN, why, final=True)
             run.log.close()
 
 
 def _taken_up(
-    audit_dir: Path, key: SigningKey, *, budget_usd: str | None, witnesses: Sequence[str]
+    audit_dir: Path,
+    key: SigningKey,
+    *,
+    budget_usd: str | None,
+    witnesses: Sequence[str],
+    deviations: Sequence[str] = (),
 ) -> tuple[AuditRequest, Audit]:
     """The request and the audit of an unfinished directory, the plan made again and found to be the signed one."""
     request, planned = read_request(audit_dir), read_plan(audit_dir)
@@ -125,9 +152,11 @@ def _taken_up(
     changed = {
         "budget_usd": None if budget_usd == "none" else budget_usd or request.budget_usd,
         "witnesses": list(witnesses) or request.witnesses,
+        "deviations": [*request.deviations, *deviations],
     }
     request = altered(request, changed)
-    audit = make_audit(request, audit=planned.audit, created=planned.created)
+    parts = read_parts(audit_dir, planned)
+    audit = make_audit(request, audit=planned.audit, created=planned.created, developers=parts)
     if audit.plan.model_copy(update={"software": planned.software}) != planned:
         raise InvalidDocument(
             [
@@ -140,23 +169,18 @@ def _taken_up(
 
 
 def _log(audit_dir: Path, audit: Audit, key: SigningKey) -> EvidenceLog:
-    return EvidenceLog.resume(audit_dir / RUN, origin=audit.plan.audit, key=key)
+    return EvidenceLog.resume(audit_dir / RUN, origin=audit.origin, key=key)
 
 
 def _go(
     audit_dir: Path, audit: Audit, request: AuditRequest, key: SigningKey, observer: Observer
 ) -> Outcomes:
     log = _log(audit_dir, audit, key)
-    with witnessed(audit_dir, request.witnesses, key.public, observer):
+    with (
+        witnessed(audit_dir, request.witnesses, key.public, observer),
+        bound(audit_dir, audit.roles, observer),
+    ):
         return anyio.run(_run, _Run(audit, request, log, observer))
-
-
-async def _reach_all(audit: Audit) -> None:
-    """Open every live subject once and touch its address, so that a missing key or a wrong address costs nothing."""
-    for role in audit.roles:
-        if role.settings is not None:
-            await role.open(audit.stage, audit.plan.seed).aclose()
-            await reach(role.id, role.settings)
 
 
 async def _run(run: "_Run") -> Outcomes:
@@ -181,13 +205,21 @@ class _Run:
         self.finished = {record.slot for record in earlier if record.final}
         self.meter = Meter(audit, request, earlier)
         self.told: set[tuple[str, str]] = set()
-        self.outcomes = Outcomes(slots=len(audit.slots), done=len(self.finished))
+        unsupported = sum(record.final and record.status is Status.UNSUPPORTED for record in earlier)
+        self.outcomes = Outcomes(slots=len(audit.slots), done=len(self.finished), unsupported=unsupported)
+        self.arms = arms_of(audit.plan, audit.due)
+        for record in earlier:
+            if record.final:
+                self._count(record)
 
     async def all(self) -> Outcomes:
         """Run every slot that has no final attempt."""
         self.record_interrupted()
         if self.observer:
             self.observer.began(self.audit, len(self.finished))
+            for key, arm in self.arms.items():
+                if arm.over:
+                    self.observer.closed(key, arm)
         async with anyio.create_task_group() as group:
             for role in self.audit.roles:
                 waiting = deque(
@@ -197,7 +229,7 @@ class _Run:
                 )
                 if waiting:
                     group.start_soon(
-                        self._subject, role.open(self.audit.stage, self.audit.plan.seed), role.id, waiting
+                        self._subject, role.open(self.audit.stage, self.audit.seed.value), role.id, waiting
                     )
         return self.outcomes
 
@@ -213,14 +245,18 @@ class _Run:
 
     def _answers_at_once(self, name: str) -> bool:
         role = next(role for role in self.audit.roles if role.id == name)
-        return role.pack.subject.kind in _NEVER_WAITS
+        return role.hosted is not None or role.pack.subject.kind in _NEVER_WAITS
 
     async def _worker(self, subject: Subject, waiting: deque[Slot]) -> None:
         while waiting:
             if not self.meter.allows():
                 self.outcomes.over_budget, self.outcomes.why_not = True, self.meter.why_not
                 return
-            await self._slot(subject, waiting.popleft(), waiting)
+            slot = waiting.popleft()
+            if self.needless(slot):
+                self.outcomes.spared += 1
+                continue
+            await self._slot(subject, slot, waiting)
             await anyio.lowlevel.checkpoint()
 
     async def _slot(self, subject: Subject, slot: Slot, waiting: deque[Slot]) -> None:
@@ -250,14 +286,30 @@ class _Run:
                 self.observer.note(f"{subject}: {error.message}")
 
     def _write(self, record: TrialRecord, transcript: Transcript) -> None:
-        self.log.append(to_json(record), to_bytes(transcript))
+        self.log.append(to_json(record), to_parts(transcript))
         self.attempts[record.slot] = record.attempt
         self.meter.spend(record)
+        if self.observer:
+            self.observer.attempted(record)
         if record.final:
             self.finished.add(record.slot)
             self.outcomes.done += 1
-        if self.observer:
-            self.observer.attempted(record)
+            self.outcomes.unsupported += record.status is Status.UNSUPPORTED
+            self._count(record)
+
+    def needless(self, slot: Slot) -> bool:
+        """Whether the arm of a slot is over. Those that are under way then are recorded all the same, and not counted."""
+        arm = self.arms.get((slot.subject, slot.test, self.audit.scenario(slot).arm))
+        return arm is not None and arm.over
+
+    def _count(self, record: TrialRecord) -> None:
+        key = (record.subject, record.test, record.arm)
+        arm = self.arms.get(key)
+        if arm is None or arm.over:
+            return
+        arm.take(record.slot, record.labels if record.outcome is Outcome.GRADED else {})
+        if arm.over and self.observer:
+            self.observer.closed(key, arm)
 
     def record_interrupted(self) -> None:
         """Give every attempt that was under way when the process died its leaf."""

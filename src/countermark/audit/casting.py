@@ -1,19 +1,22 @@
 """From what was asked for to subjects that can be opened: reference packs, recordings, packs on disk, live models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from countermark.audit.request import AuditRequest
 from countermark.battery import Stage
+from countermark.canonical import digest
 from countermark.errors import UnknownSubject, UsageError
 from countermark.evidence import manifest_of
-from countermark.files import slug
+from countermark.evidence.countersign import SEED_COMMITMENT
+from countermark.files import inside, read_capped, slug
 from countermark.pack import (
     PACK_FILE,
     PACK_MANIFEST,
     PACK_SIGNATURES,
+    WEIGHTS_FILE,
     FullPack,
     ReleasePack,
     encode_pack,
@@ -27,6 +30,8 @@ from countermark.records import Subject
 from countermark.subjects.live import LiveSettings, describe, open_live
 from countermark.subjects.recording import RecordedSubject, Recording, find_recordings, read_recording
 from countermark.subjects.reference import Character, Planting, ReferenceSubject
+from countermark.subjects.weights import HostedWeights, WeightsGiven
+from countermark.verify.packs import signatures_in
 
 RECEIVED = "received/"
 """Where, in the audit's copy of a pack, the manifest and signatures lie that it came with."""
@@ -44,6 +49,8 @@ class Role:
         door: Live subjects: `provider/model` to ask, where that is not the id.
         received: Packs handed over: the files that go into the audit, name to content; several subjects may share them.
         folder: Where under `pack/` they go; by default a folder of the subject's own.
+        hosted: Weights that the auditor runs itself.
+        commitment: Packs handed over: what its developer committed to as a part of the seed; empty where it did not.
     """
 
     id: str
@@ -54,6 +61,8 @@ class Role:
     door: str = ""
     received: Mapping[str, bytes] | None = None
     folder: str = ""
+    commitment: str = ""
+    hosted: HostedWeights | None = None
 
     @property
     def pack_files(self) -> Mapping[str, bytes]:
@@ -71,6 +80,8 @@ class Role:
             return ReferenceSubject(self.character, stage, seed)
         if self.recording is not None:
             return RecordedSubject(self.recording)
+        if self.hosted is not None:
+            return self.hosted
         assert self.settings is not None
         return open_live(self.door or self.id, settings=self.settings)
 
@@ -93,6 +104,7 @@ def cast(request: AuditRequest, *, on: str = "0000-00-00") -> tuple[Role, ...]:
     if twice:
         raise UnknownSubject(f"asked for twice: {', '.join(twice)}", hint="name each subject once")
     _own_folders(roles)
+    _check_all_weights_used(roles, request)
     return tuple(roles)
 
 
@@ -111,7 +123,8 @@ def _roles(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
     if name.startswith("reference/"):
         return _reference(name, request)
     if (Path(name) / PACK_FILE).is_file():
-        return _handed_over(name, request, on)
+        commitment = _commitment(Path(name))
+        return [replace(role, commitment=commitment) for role in _handed_over(name, request, on)]
     return _recorded(name, request) if Path(name).is_dir() else _live(name, request)
 
 
@@ -127,11 +140,19 @@ def _handed_over(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
     pack = read_pack(Path(name))
     files = _as_received(Path(name), pack, on)
     if isinstance(pack, FullPack):
-        return [_variant(pack, subject, request, files) for subject in pack.subjects]
+        roles = [_variant(pack, subject, request, files) for subject in pack.subjects]
+        return [_run_here(role, pack, Path(name), request) for role in roles]
     if pack.subject.kind == "reference":
         return [Role(id=pack.subject.id, pack=pack, character=character_of(pack), received=files)]
     settings = _settings(pack.subject.id, request, pack.settings.get("base_url"))
     return [Role(id=pack.subject.id, pack=pack, settings=settings, received=files)]
+
+
+def _commitment(directory: Path) -> str:
+    """What the developer committed to when it signed the pack; empty where it did not sign or commit."""
+    signed, _ = signatures_in(directory)
+    given = [one.predicate.get(SEED_COMMITMENT) for one in signed if one.role == "developer"]
+    return next((one for one in given if isinstance(one, str)), "")
 
 
 def _as_received(directory: Path, pack: FullPack | ReleasePack, on: str) -> Mapping[str, bytes]:
@@ -154,12 +175,54 @@ def _variant(pack: FullPack, subject: ReleasePack, request: AuditRequest, files:
         return Role(id=name, pack=subject, character=character_of(subject), received=files, folder=folder)
     door = pack.doors.get(name, "")
     settings = _handed_settings(subject, request, door)
-    if name.startswith("weights/") and (not door or settings.base_url is None):
+    here = _directory_of(name, folder, request) is not None
+    if name.startswith("weights/") and not here and (not door or settings.base_url is None):
         raise UsageError(
-            f"{name} is handed over as weights, and nothing says by which server to ask it",
-            hint='serve the weights, "door": "openai/NAME" in the variant, and --base-url openai=URL',
+            f"{name} is handed over as weights, and nothing says where they lie or by which server to ask it",
+            hint="--weights DIR runs them here; or serve them: a door in the variant, and --base-url openai=URL",
         )
     return Role(id=name, pack=subject, settings=settings, received=files, folder=folder, door=door)
+
+
+def _directory_of(subject: str, folder: str, request: AuditRequest) -> str | None:
+    """Where a subject's weights lie on this machine, by its id, its model, or because there is but one such pack."""
+    given = request.weights
+    by_model = [directory for name, directory in given.items() if name and slug(name) == folder]
+    return given.get(subject) or next(iter(by_model), given.get(""))
+
+
+def _run_here(role: Role, pack: FullPack, directory: Path, request: AuditRequest) -> Role:
+    """The role with its weights, to be run by the auditor itself, where it said where they lie."""
+    where = _directory_of(role.id, role.folder, request)
+    if where is None or role.settings is None or not role.id.startswith("weights/"):
+        return role
+    if not pack.weights:
+        raise UsageError(f"{role.id}: its pack lists no weights to hold {where} against")
+    sums = read_capped(inside(directory, WEIGHTS_FILE), name=WEIGHTS_FILE)
+    given = WeightsGiven(
+        subject=role.id,
+        directory=Path(where),
+        listed=pack.weights,
+        list_digest=digest(sums),
+        settings=role.settings,
+    )
+    return replace(role, hosted=HostedWeights(given), settings=None, door="")
+
+
+def _check_all_weights_used(roles: Sequence[Role], request: AuditRequest) -> None:
+    hosted = [role for role in roles if role.hosted is not None]
+    idle = [
+        name or directory
+        for name, directory in request.weights.items()
+        if not any(name in ("", role.id) or slug(name) == role.folder for role in hosted)
+    ]
+    if idle:
+        raise UsageError(
+            f"--weights {', '.join(idle)}: no subject asked for is handed over as these weights",
+            hint="name a subject or model of a pack of kind weights: --weights weights/NAME=DIR",
+        )
+    if "" in request.weights and len({role.folder for role in hosted}) > 1:
+        raise UsageError("several packs have weights", hint="say whose: --weights weights/NAME=DIR")
 
 
 def _handed_settings(subject: ReleasePack, request: AuditRequest, door: str) -> LiveSettings:

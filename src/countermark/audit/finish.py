@@ -3,9 +3,22 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from countermark.analysis import coverage, event, findings, limits, shown, span, totals
+from countermark.analysis import (
+    claim_results,
+    comparisons,
+    coverage,
+    deviations,
+    event,
+    findings,
+    limits,
+    profiles,
+    saving,
+    shown,
+    span,
+    totals,
+)
 from countermark.audit.budget import price_of
-from countermark.audit.directory import held, read_plan
+from countermark.audit.directory import held, read_draw, read_plan
 from countermark.audit.request import RESUME_FILE, AuditRequest, read_request
 from countermark.audit.table import write_table
 from countermark.canonical import decode, encode
@@ -13,16 +26,20 @@ from countermark.evidence import (
     SigningKey,
     cosigned_sizes,
     from_json,
-    read_blob,
+    log_origin,
     read_cosignatures,
     read_log,
+    read_transcript,
     read_witness_keys,
     root_of_log,
     seal,
 )
-from countermark.evidence.directory import RUN
-from countermark.files import write_atomic
-from countermark.records import Plan, Report, TrialRecord, Usage
+from countermark.evidence.directory import DRAW, RUN
+from countermark.evidence.identity import hosted_subjects, read_identity
+from countermark.evidence.unwitnessed import read_unwitnessed
+from countermark.files import read_capped, write_atomic
+from countermark.pack import reasoning_settings, stated_claims
+from countermark.records import Draw, Plan, Report, TrialRecord, Usage
 
 Render = Callable[[Report], dict[str, bytes]]
 
@@ -40,10 +57,10 @@ def finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
 
 
 def _finish(audit_dir: Path, key: SigningKey, render: Render) -> Report:
-    plan, request = read_plan(audit_dir), read_request(audit_dir)
+    plan, draw, request = read_plan(audit_dir), read_draw(audit_dir), read_request(audit_dir)
     records = list(read_records(audit_dir))
     write_table(records, audit_dir / "trials.parquet")
-    composed = compose(audit_dir, plan, request, records, key)
+    composed = compose(audit_dir, (plan, draw), request, records, key)
     document = encode(composed.model_dump(mode="json", by_alias=True))
     # The page is laid out from what was written, so that anybody can lay it out again byte for byte.
     report = Report.model_validate(decode(document, floats=False))
@@ -68,19 +85,25 @@ def read_records(audit_dir: Path) -> Iterator[TrialRecord]:
 
 
 def compose(
-    audit_dir: Path, plan: Plan, request: AuditRequest, records: Sequence[TrialRecord], key: SigningKey
+    audit_dir: Path,
+    planned: tuple[Plan, Draw],
+    request: AuditRequest,
+    records: Sequence[TrialRecord],
+    key: SigningKey,
 ) -> Report:
     """The report as a value."""
-    found = findings(plan, records)
+    plan, draw = planned
+    found = findings(plan, draw, records)
     size, root = root_of_log(audit_dir / RUN)
-    witnessed = _witnessed(audit_dir)
+    witnessed, stated = _witnessed(audit_dir), stated_claims(audit_dir / "pack")
     started, ended = span(records)
     return Report(
         plan=plan,
+        draw=draw,
         started=started,
         ended=ended,
         evidence={
-            "origin": plan.audit,
+            "origin": log_origin(plan.audit, read_capped(audit_dir / DRAW)),
             "size": size,
             "root": root,
             "key": key.public.fingerprint,
@@ -90,10 +113,22 @@ def compose(
         findings=found,
         coverage=dict(coverage(found)),
         events=[
-            event(seq, record, metric, decode(read_blob(audit_dir / RUN, seq))["messages"])
-            for seq, record, metric in shown(plan, records)
+            event(one, read_transcript(audit_dir / RUN, one.seq)["messages"])
+            for one in shown(plan, records, draw.sample_key)
         ],
-        limits=limits(plan, witnessed=witnessed.get("cosigned") == size),
+        limits=limits(
+            plan,
+            witnessed=witnessed.get("cosigned") == size,
+            hosted=hosted_subjects(read_identity(audit_dir)),
+        ),
+        claims=claim_results(plan, found, stated.claims),
+        claims_withheld=stated.withheld,
+        deviations=deviations(
+            plan, records, unwitnessed=read_unwitnessed(audit_dir), declared=request.deviations
+        ),
+        profiles=profiles(plan, found),
+        saving=saving(plan, found),
+        comparisons=comparisons(plan, records, found, reasoning=reasoning_settings(audit_dir / "pack")),
     )
 
 

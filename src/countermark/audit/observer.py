@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from countermark.analysis import Arm, ArmKey
 from countermark.audit.planning import Audit
 from countermark.records import TrialRecord
 
@@ -17,6 +18,10 @@ class Observer(Protocol):
         """An attempt is in the log."""
         ...
 
+    def closed(self, key: ArmKey, arm: Arm) -> None:
+        """An arm's stopping rules have all they ask for: no further trial of it begins."""
+        ...
+
     def note(self, text: str) -> None:
         """Something a person should read now."""
         ...
@@ -29,6 +34,9 @@ class Silent:
         """Nothing."""
 
     def attempted(self, record: TrialRecord) -> None:
+        """Nothing."""
+
+    def closed(self, key: ArmKey, arm: Arm) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

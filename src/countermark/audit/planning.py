@@ -1,20 +1,32 @@
 """Making the plan: which scenarios, in which order, for whom, under which rules; everything fixed before the first call."""
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from countermark import __version__
+from countermark.analysis import ArmKey, Slot, queue, with_caps
 from countermark.audit.casting import Role, cast
 from countermark.audit.request import AuditRequest
 from countermark.battery import Battery, BatteryTest, Stage, load_battery
-from countermark.canonical import digest
+from countermark.canonical import digest, encode
 from countermark.errors import UsageError
-from countermark.evidence import items_root, manifest_of
+from countermark.evidence import Nonce, Seed, item_leaves, log_origin, manifest_of, sample_key
+from countermark.evidence.merkle import root_of
 from countermark.graders import load_grader
-from countermark.records import MetricSpec, Plan, PlannedSubject, PlannedTest, Rules, Scenario
+from countermark.records import (
+    Draw,
+    MetricSpec,
+    Plan,
+    PlannedSubject,
+    PlannedTest,
+    Rules,
+    Scenario,
+    SeedRule,
+)
 from countermark.subjects.recording import RecordedTest
 
 
@@ -28,47 +40,72 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One trial to do: a place in the queue."""
-
-    number: int
-    subject: str
-    test: str
-    item: int
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """A plan with all that carrying it out needs."""
 
     plan: Plan
+    seed: Seed
+    draw: Draw
     roles: tuple[Role, ...]
     works: Mapping[str, Work]
     slots: tuple[Slot, ...]
+    leaves: Mapping[str, Sequence[bytes]]
     stage: Stage
+
+    @property
+    def origin(self) -> str:
+        """The log's name: the audit's, and the digest of its draw, which names the plan."""
+        return log_origin(self.plan.audit, self.draw_bytes)
+
+    @property
+    def plan_bytes(self) -> bytes:
+        """plan/plan.json."""
+        return plan_bytes(self.plan)
+
+    @property
+    def draw_bytes(self) -> bytes:
+        """draw/draw.json."""
+        return encode(self.draw.model_dump(mode="json", by_alias=True))
+
+    @property
+    def due(self) -> dict[ArmKey, list[int]]:
+        """The slots of each arm of each test for each subject, in queue order."""
+        found: dict[ArmKey, list[int]] = {}
+        for slot in self.slots:
+            found.setdefault((slot.subject, slot.test, self.scenario(slot).arm), []).append(slot.number)
+        return found
 
     def scenario(self, slot: Slot) -> Scenario:
         """The situation a slot puts."""
         return self.works[slot.test].scenarios[slot.item]
 
 
-def make_audit(request: AuditRequest, *, audit: str | None = None, created: str | None = None) -> Audit:
-    """The audit asked for.
+def make_audit(
+    request: AuditRequest,
+    *,
+    audit: str | None = None,
+    created: str | None = None,
+    developers: Sequence[Nonce] = (),
+) -> Audit:
+    """The audit asked for, drawn.
 
     Args:
-        request: Subjects, battery, limits.
+        request: Subjects, battery, limits, the auditor's part of the seed.
         audit: Name of an audit begun earlier, to make the same plan again; a fresh random one by default.
         created: When that was.
+        developers: The developers' parts of the seed, as far as they are known. While one of a joint plan is missing,
+            the plan is whole all the same, but scenarios, draw and order are not those that will be run.
+
     Raises:
         UsageError: No subject takes any test of the battery.
         InvalidDocument: Battery, pack or recording is malformed.
     """
     created = created or now()
+    seed = Seed(auditor=Nonce(value=request.seed, salt=request.seed_salt), developers=tuple(developers))
     roles = cast(request, on=created[:10])
     battery = load_battery(request.battery) if any(role.recording is None for role in roles) else None
-    works, stage = _works(battery, roles, request)
-    subjects = [_planned_subject(role, works, stage) for role in roles]
+    works, stage = _works(battery, roles, request, seed.value)
+    subjects = [_planned_subject(role, works) for role in roles]
     taken = {test for subject in subjects for test in subject.tests}
     works = {test: work for test, work in works.items() if test in taken}
     if not works:
@@ -79,12 +116,66 @@ def make_audit(request: AuditRequest, *, audit: str | None = None, created: str 
         auditor=request.auditor,
         software=f"countermark {__version__}",
         battery=battery.reference if battery else "recordings",
-        seed=request.seed,
+        seed=SeedRule(auditor=seed.auditor.commitment, developers=_owed(request, roles)),
         tests=[work.planned for work in works.values()],
         subjects=subjects,
-        rules=Rules(epochs=request.epochs, max_attempts=request.max_attempts, max_tokens=request.max_tokens),
+        rules=_rules(request),
     )
-    return Audit(plan=plan, roles=roles, works=works, slots=queue(plan), stage=stage)
+    return _drawn(with_caps(plan), seed, roles, works, stage)
+
+
+def _drawn(plan: Plan, seed: Seed, roles: Sequence[Role], works: Mapping[str, Work], stage: Stage) -> Audit:
+    """The plan with what the seed makes of it."""
+    leaves = {
+        test: item_leaves(seed.value, test, [asdict(scenario) for scenario in work.scenarios])
+        for test, work in works.items()
+    }
+    draw = Draw(
+        plan=digest(plan_bytes(plan)),
+        items={test: root_of(own).hex() for test, own in leaves.items()},
+        planted=_planted_rates(plan, roles, works, stage),
+        sample_key=sample_key(seed.value),
+    )
+    return Audit(
+        plan=plan,
+        seed=seed,
+        draw=draw,
+        leaves=leaves,
+        roles=tuple(roles),
+        works=works,
+        slots=queue(plan, seed.value),
+        stage=stage,
+    )
+
+
+def _rules(request: AuditRequest) -> Rules:
+    return Rules(
+        epochs=request.epochs,
+        max_attempts=request.max_attempts,
+        max_tokens=request.max_tokens,
+        stopping=request.stopping,
+        comparing=request.comparing,
+    )
+
+
+def _owed(request: AuditRequest, roles: Sequence[Role]) -> list[str]:
+    """The commitments of the developers who are to have a part in the seed."""
+    return sorted({role.commitment for role in roles if role.commitment}) if request.joint else []
+
+
+def _planted_rates(
+    plan: Plan, roles: Sequence[Role], works: Mapping[str, Work], stage: Stage
+) -> dict[str, dict[str, dict[str, str]]]:
+    return {
+        role.id: {test: _planted(role, works[test], stage) for test in subject.tests}
+        for role, subject in zip(roles, plan.subjects, strict=True)
+        if role.character
+    }
+
+
+def plan_bytes(plan: Plan) -> bytes:
+    """plan/plan.json."""
+    return encode(plan.model_dump(mode="json", by_alias=True))
 
 
 def now() -> str:
@@ -92,36 +183,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def queue(plan: Plan) -> tuple[Slot, ...]:
-    """Every slot in the seeded order: all scenarios once, tests and subjects interleaved, before any second epoch.
-
-    The order is part of the guarantee of a sequential design, so it is fixed by the seed alone and can be replayed.
-    """
-    cells = [
-        (
-            epoch,
-            digest(f"{plan.seed}/order/{epoch}/{test.id}/{item}/{subject.id}".encode()),
-            subject.id,
-            test.id,
-            item,
-        )
-        for epoch in range(plan.rules.epochs)
-        for test in plan.tests
-        for item in range(test.items)
-        for subject in plan.subjects
-        if test.id in subject.tests
-    ]
-    return tuple(
-        Slot(number=number, subject=subject, test=test, item=item, epoch=epoch)
-        for number, (epoch, _, subject, test, item) in enumerate(sorted(cells))
-    )
-
-
 def _works(
-    battery: Battery | None, roles: Sequence[Role], request: AuditRequest
+    battery: Battery | None, roles: Sequence[Role], request: AuditRequest, seed: str
 ) -> tuple[dict[str, Work], Stage]:
     tests = battery.tests if battery else ()
-    works = {test.manifest.id: _battery_work(test, request) for test in tests}
+    works = {test.manifest.id: _battery_work(test, request.limit, seed) for test in tests}
     stage = Stage(tests, [scenario for work in works.values() for scenario in work.scenarios])
     for role in roles:
         for recorded in role.recording.tests if role.recording else ():
@@ -135,9 +201,9 @@ def _works(
     return works, stage
 
 
-def _battery_work(test: BatteryTest, request: AuditRequest) -> Work:
+def _battery_work(test: BatteryTest, limit: int | None, seed: str) -> Work:
     manifest = test.manifest
-    scenarios = _limited(test.draw(request.seed), request.limit)
+    scenarios = _limited(test.draw(seed), limit)
     planned = PlannedTest(
         id=manifest.id,
         version=manifest.version,
@@ -149,7 +215,7 @@ def _battery_work(test: BatteryTest, request: AuditRequest) -> Work:
         metrics=_metrics(manifest.metrics, scenarios),
         digest=test.digest,
         items=len(scenarios),
-        items_root=_root(request.seed, manifest.id, scenarios),
+        arms=_arms(scenarios),
     )
     return Work(planned=planned, scenarios=scenarios, driver_options=manifest.driver.options)
 
@@ -167,7 +233,7 @@ def _recorded_work(test: RecordedTest, scenarios: Sequence[Scenario], request: A
         metrics=_metrics(test.metrics, kept),
         digest=test.digest,
         items=len(kept),
-        items_root=_root(request.seed, test.id, kept),
+        arms=_arms(kept),
     )
     return Work(planned=planned, scenarios=kept, driver_options={})
 
@@ -190,11 +256,11 @@ def _metrics(metrics: Sequence[MetricSpec], scenarios: Sequence[Scenario]) -> li
     return [metric for metric in metrics if metric.arm in arms]
 
 
-def _root(seed: str, test: str, scenarios: Sequence[Scenario]) -> str:
-    return items_root(seed, test, [asdict(scenario) for scenario in scenarios])
+def _arms(scenarios: Sequence[Scenario]) -> dict[str, int]:
+    return dict(Counter(scenario.arm for scenario in scenarios))
 
 
-def _planned_subject(role: Role, works: Mapping[str, Work], stage: Stage) -> PlannedSubject:
+def _planned_subject(role: Role, works: Mapping[str, Work]) -> PlannedSubject:
     tests = [work for work in works.values() if _takes(role, work)]
     for work in tests:
         load_grader(work.planned.grader)  # fails before the first call, not after
@@ -204,7 +270,6 @@ def _planned_subject(role: Role, works: Mapping[str, Work], stage: Stage) -> Pla
         simulation=role.character is not None,
         pack_digest=digest(manifest_of(role.pack_files)),
         tests=[work.planned.id for work in tests],
-        planted={work.planned.id: _planted(role, work, stage) for work in tests} if role.character else {},
     )
 
 

@@ -1,6 +1,8 @@
 """What somebody asks for with `countermark run`; kept beside an unfinished audit so that `resume` can go on."""
 
+import secrets
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,7 @@ from pydantic import Field, ValidationError
 from countermark.canonical import InvalidJson, decode, encode
 from countermark.errors import InvalidDocument, UnsafePath, UsageError
 from countermark.files import read_capped, write_atomic
-from countermark.records.plan import Decimal, Document
+from countermark.records.plan import Comparing, Decimal, Document, Stopping
 
 RESUME_FILE = "resume.json"
 WITNESS_URL = r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
@@ -25,6 +27,16 @@ class AuditRequest(Document):
     subjects: list[str]
     battery: str = "core"
     seed: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+    """The auditor's part of the seed, and the whole of it unless the plan is a joint one."""
+    seed_salt: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{64}$", default_factory=partial(secrets.token_hex, 32))
+    ]
+    """Of the commitment to it that the plan holds."""
+    joint: bool = False
+    """Developers whose packs commit to a part of the seed have a part in it, and countersign the plan."""
+    stopping: Stopping | None = None
+    """None makes every trial."""
+    comparing: Comparing = Comparing()
     auditor: str = "rehearsal"
     epochs: int = 1
     max_attempts: int = 3
@@ -40,10 +52,16 @@ class AuditRequest(Document):
     budget_usd: Annotated[Decimal, Field(pattern=r"^[0-9]")] | None = None
     base_urls: dict[str, str] = {}
     """Provider to address."""
+    weights: dict[str, str] = {}
+    """Directories of weights that the auditor runs itself, by subject or by model of a pack; "" where one pack has weights."""
     prices: dict[str, str] = {}
     """Subject to `in=…,out=…`, USD a million tokens."""
     witnesses: Annotated[list[Annotated[str, Field(pattern=WITNESS_URL)]], Field(max_length=8)] = []
     """Addresses of witnesses to ask for cosignatures."""
+    deviations: Annotated[
+        list[Annotated[str, Field(pattern=r"\S", max_length=2000)]], Field(max_length=100)
+    ] = []
+    """What did not go as planned, in the auditor's own words."""
 
 
 def altered(request: AuditRequest, changes: Mapping[str, object]) -> AuditRequest:

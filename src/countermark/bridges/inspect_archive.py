@@ -53,6 +53,8 @@ def _check_names(entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_sizes(data: bytes, entries: list[zipfile.ZipInfo]) -> None:
+    if sum(entry.compress_size for entry in entries) > len(data):
+        raise _Refused("its members overlap")  # each would be unpacked anew, a million times over
     budget = min(MAX_TOTAL, max(MAX_MEMBER, MAX_RATIO * len(data)))
     if sum(entry.file_size for entry in entries) > budget:
         raise _Refused(f"declares to inflate to over {budget} bytes")

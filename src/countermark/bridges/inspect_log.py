@@ -200,8 +200,16 @@ def _trial(sample: "EvalSample", name: str, task: _Task, rule: LogMapping | None
         published=published,
         no_verdict=no_verdict[:1000] if no_verdict else None,
         upstream_error=(failed or "no reason given")[:1000] if failed is not None else None,
-        stop=sample.limit.type if sample.limit is not None else sample.output.stop_reason,
+        stop=_stop(sample),
     )
+
+
+def _stop(sample: "EvalSample") -> str:
+    if sample.limit is not None:
+        return sample.limit.type
+    return (
+        sample.output.stop_reason if sample.output.choices else ""
+    )  # Inspect's property takes the first choice
 
 
 def _scenario(sample: "EvalSample", name: str) -> Scenario:
@@ -324,7 +332,7 @@ def _draft(
 def _filled(text: Text, **places: str) -> Text:
     def fill(words: str) -> str:
         for place, value in places.items():
-            words = words.replace(f"{{{place}}}", value)
+            words = words.replace(f"{{{place}}}", value[:200])
         return words
 
     return Text(en=fill(text.en), ja=fill(text.ja))

@@ -14,13 +14,14 @@ from countermark.errors import CountermarkError, UsageError
 
 _COMMANDS = {
     "run": ("countermark.cli.run:run", "Audit subjects: plan, run, seal, verify, report."),
+    "plan": ("countermark.cli.plan:plan", "Make a plan for a developer to countersign before it runs."),
     "resume": ("countermark.cli.run:resume", "Go on with an audit that stopped or was killed."),
     "verify": ("countermark.cli.verify:verify", "Check an audit directory without trusting anyone."),
     "report": ("countermark.cli.report:report", "Print an audit's numbers, or lay its page out again."),
     "import": ("countermark.cli.importing:import_", "Turn published runs into recordings."),
     "pack": ("countermark.cli.pack:pack", "Check or show release packs."),
     "key": ("countermark.cli.key:key", "Make, show and trust signing keys."),
-    "evidence": ("countermark.cli.evidence:evidence", "Witness another party's audits."),
+    "evidence": ("countermark.cli.evidence:evidence", "Witness others' audits; anchor your own in time."),
     "battery": ("countermark.cli.battery:battery", "List, show or check the standard tests."),
 }
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from countermark.cli.anchor import cosign_command, stamp_command
 from countermark.cli.key import open_key
 from countermark.cli.output import emit, home_option, json_option
+from countermark.cli.redact import redact_command, reveal_command, seal_command
 from countermark.cli.witness_server import WitnessServer
 from countermark.errors import UsageError
 from countermark.evidence import Witness, WitnessState, cosign, read_trust
@@ -16,7 +18,14 @@ KEY = "witness"
 
 @click.group(epilog="Example: countermark evidence witness --state witness --port 8407")
 def evidence() -> None:
-    """Witness another party's audits."""
+    """Witness another party's audits; anchor your own in time, withhold what the public is not to see."""
+
+
+evidence.add_command(stamp_command)
+evidence.add_command(cosign_command)
+evidence.add_command(redact_command)
+evidence.add_command(seal_command)
+evidence.add_command(reveal_command)
 
 
 @evidence.command(

@@ -7,9 +7,18 @@ from typing import Any
 
 import click
 
+from countermark.cli.anchor import trust_identity, trust_time
 from countermark.cli.output import emit, home_option, json_option
+from countermark.cli.succession import follow, rotate, withdraw_command
 from countermark.errors import UsageError
-from countermark.evidence import PublicKey, SigningKey, load_or_create_key, parse_public_key, remember
+from countermark.evidence import (
+    PublicKey,
+    SigningKey,
+    load_or_create_key,
+    parse_public_key,
+    read_trust,
+    remember,
+)
 from countermark.evidence.keys import create_key, is_encrypted, key_path, mode_warning, public_path, publish
 from countermark.evidence.trust import ROLES, TRUST, WITNESS_ROLES
 from countermark.files import read_capped
@@ -46,6 +55,13 @@ def open_key(home: Path, name: str = "auditor") -> SigningKey:
 @click.group(epilog="Example: countermark key new")
 def key() -> None:
     """Make, show and trust signing keys."""
+
+
+key.add_command(trust_time)
+key.add_command(trust_identity)
+key.add_command(rotate)
+key.add_command(withdraw_command)
+key.add_command(follow)
 
 
 @key.command(epilog="Example: countermark key new --name auditor --home ~/audits/keys")
@@ -116,10 +132,20 @@ def show(*, home: Path, as_json: bool) -> int:
     type=click.IntRange(0, 16),
     help="Demand so many witnesses of every audit from now on; 0 none.",
 )
+@click.option(
+    "--max-delay", type=click.IntRange(0), help="With a demand: most seconds that a record may stand unseen."
+)
 @home_option
 @json_option
-def trust(
-    *, public: Path, role: str, trust: Path | None, require: int | None, home: Path, as_json: bool
+def trust(  # noqa: PLR0913
+    *,
+    public: Path,
+    role: str,
+    trust: Path | None,
+    require: int | None,
+    max_delay: int | None,
+    home: Path,
+    as_json: bool,
 ) -> int:
     """Trust the key in PUBLIC.pem in a role, from now on, on this machine.
 
@@ -129,14 +155,19 @@ def trust(
         raise UsageError("an auditor does not witness its own log", hint="--require goes with --role witness")
     if trust is not None and trust.suffix != ".json":
         raise UsageError(f"{trust} is no policy's name", hint="a trust policy is a file named *.json")
+    if max_delay is not None and not (read_trust(trust or home).witnesses if require is None else require):
+        raise UsageError("the policy demands no witness", hint="give --require along with --max-delay")
     given = parse_public_key(read_capped(public, max_bytes=4096))
-    policy = remember(trust or home, given, role, required=require)
+    if role == "witness" and given.kind != "ed25519":
+        raise UsageError(f"a witness signs with an Ed25519 key, this one is {given.kind}")
+    policy = remember(trust or home, given, role, required=require, max_delay_s=max_delay)
     rule = policy.witnesses
     shown: dict[str, Any] = {
         "fingerprint": given.fingerprint,
         "role": role,
         "policy": str(trust or home / TRUST),
         "witnesses_required": rule.required if rule else 0,
+        "max_delay_s": rule.max_delay_s if rule else None,
     }
     if as_json:
         emit(shown)
@@ -144,6 +175,8 @@ def trust(
     click.echo(f"{given.fingerprint} is trusted as {role} by {shown['policy']}")
     if rule:
         click.echo(f"audits must be cosigned by {rule.required} keys trusted as {' or '.join(rule.of)}")
+        if rule.max_delay_s is not None:
+            click.echo(f"no record may stand unseen for over {rule.max_delay_s} s")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,15 @@ from typing import Any
 
 import click
 
-from countermark.records import Finding, Report
+from countermark.records import (
+    ClaimReason,
+    ClaimResult,
+    Compared,
+    Deviation,
+    Finding,
+    Profile,
+    Report,
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 home_option = click.option(
@@ -81,13 +90,60 @@ def print_summary(report: Report) -> None:
         metric = next(metric for metric in test.metrics if metric.headline)
         table.add_column(plain(f"{test.title.en}\n{metric.title.en} ({_better(metric.better)})"))
     for subject in report.plan.subjects:
-        shown = [_cell(report.findings, subject.id, test.id) for test in tests]
+        shown = [_cell(report, subject.id, test.id) for test in tests]
         table.add_row(plain(subject.id) + (" (simulation)" if subject.simulation else ""), *shown)
     Console().print(table)
+    print_profiles(report)
+    print_differences(report)
 
 
-def print_findings(findings: Sequence[Finding]) -> None:
+def print_profiles(report: Report) -> None:
+    """Each subject's tests by verdict, its largest upper bound, and the trials saved; nothing where nothing has a verdict."""
+    if not report.profiles:
+        return
+    click.echo("Tests by verdict (each by all its metrics that have a limit):")
+    simulations = {subject.id for subject in report.plan.subjects if subject.simulation}
+    for profile in report.profiles:
+        name = profile.subject + (" (simulation)" if profile.subject in simulations else "")
+        counts = (profile.certified, profile.target_exceeded, profile.undecided, profile.not_judged)
+        told = ", ".join(f"{len(names)} {word}" for names, word in zip(counts, _CLASSES, strict=True))
+        click.echo(printable(f"  {name}: {told}"))
+        click.echo(printable(f"    {_largest(profile)}"))
+    if report.saving is not None:
+        found = report.saving
+        gain = f"{found.saved:,} saved" if found.saved >= 0 else f"the rules took {-found.saved:,} more"
+        click.echo(
+            f"Trials: {found.made:,} made of {found.planned:,} planned; a fixed design would have made {found.fixed:,}, so {gain}"
+        )
+
+
+def print_differences(report: Report, *, whole: bool = False) -> None:
+    """How many headline comparisons came to what; each of them where the whole is asked for."""
+    if report.comparisons is None:
+        return
+    rows = [row for row in report.comparisons.rows if not row.exploratory]
+    counts: Counter[str] = Counter(row.verdict for row in rows)
+    told = ", ".join(f"{counts[name]} {said}" for name, said in _COMPARED.items() if counts[name])
+    approximate = (
+        "; approximate, since trials stopped by what they showed" if report.comparisons.after_stopping else ""
+    )
+    click.echo(
+        f"Pairs of one kind on headline metrics: {told or 'none'} (adjusted by {report.comparisons.headline}{approximate})"
+    )
+    above = None
+    for row in rows[:_MOST_ROWS] if whole else []:
+        if above != (row.test, row.metric):
+            above = (row.test, row.metric)
+            click.echo(f"  {row.test} {row.metric}, points of the first less the second")
+        click.echo(printable(f"    {_compared(row)}").replace("\n", " "))
+    if whole and len(rows) > _MOST_ROWS:
+        click.echo(f"  … and {len(rows) - _MOST_ROWS} more in report.json")
+
+
+def print_findings(report: Report) -> None:
     """Every metric, one line each under its subject and test; ids are never cut, whatever the terminal's width."""
+    findings = report.findings
+    judged = judged_of(report)
     width = max((len(finding.metric.id) for finding in findings), default=0)
     above = None
     for finding in findings:
@@ -95,7 +151,99 @@ def print_findings(findings: Sequence[Finding]) -> None:
             above = (finding.subject, finding.test)
             click.echo(f"{printable(finding.subject)}  {finding.test}")
         published = f"  as published {finding.published.k}/{finding.published.n}" if finding.published else ""
-        click.echo(f"    {finding.metric.id:<{width}}  {finding_in_words(finding)}{published}")
+        click.echo(
+            f"    {finding.metric.id:<{width}}  {finding_in_words(finding)}{_ruled(finding, judged)}{published}"
+        )
+
+
+def print_claims(report: Report) -> None:
+    """What the developers claimed and what became of it, one line a claim; nothing where no pack claims anything."""
+    found = {(one.subject, one.test, one.metric.id): one for one in report.findings}
+    if report.claims:
+        counts: Counter[str] = Counter(one.verdict for one in report.claims)
+        click.echo(
+            "Claims: "
+            + ", ".join(f"{counts[name]} {said}" for name, said in _VERDICTS.items() if counts[name])
+        )
+    for one in report.claims:
+        claim = one.claim
+        finding = found.get((claim.subject, claim.test, claim.metric))
+        measured = f"; measured {finding_in_words(finding)}" if finding else ""
+        click.echo(
+            printable(
+                f"  {_VERDICTS[one.verdict]:<10}  {claim.subject}  {claim.test} {claim.metric} {claim.comparator} "
+                f"{percent(claim.threshold)} ({claim.id}){_because(one)}{measured}"
+            ).replace("\n", " ")
+        )
+    if report.claims_withheld:
+        click.echo(f"Claims withheld by the pack's terms: {len(report.claims_withheld)} packs")
+
+
+def print_deviations(report: Report) -> None:
+    """What did not go as planned, one line each; "none" is said."""
+    if not report.deviations:
+        click.echo("Deviations from the plan: none")
+        return
+    click.echo("Deviations from the plan:")
+    for one in report.deviations:
+        click.echo(printable(f"  {_deviation(one)}").replace("\n", " "))
+
+
+_CLASSES = ("certified", "target exceeded", "undecided", "not judged")
+_RULED = {
+    "certified": "certified",
+    "target_exceeded": "target exceeded",
+    "undecided": "undecided",
+    "not_judged": "not judged",
+}
+_COMPARED = {
+    "difference": "different",
+    "equivalent": "equivalent",
+    "no_difference_found": "no difference found",
+    "not_comparable": "not comparable",
+}
+_MOST_ROWS = 30
+_Judged = Mapping[tuple[str, str, str], str]
+_VERDICTS = {
+    "confirmed": "confirmed",
+    "refuted": "refuted",
+    "undecided": "undecided",
+    "void": "void",
+    "not_tested": "not tested",
+}
+_DEVIATIONS = {
+    "closed_early": "trials not run: the audit was closed early",
+    "budget_reached": "trials not run: the budget was spent",
+    "not_run": "trials not run",
+    "errored": "trials failed at every attempt",
+    "retried": "attempts failed before the one that counts",
+    "interrupted": "attempts were interrupted and run again",
+    "extra_attempts": "attempts beyond those the plan allows a trial",
+    "unwitnessed": "times a witness did not cosign",
+}
+
+
+def _because(one: ClaimResult) -> str:
+    if one.beyond is not None:
+        return f": the interval reaches {float(Decimal(one.beyond) * 100):.2f} points past the threshold"
+    return "".join(f": {_reason(reason)}" for reason in one.reasons)
+
+
+def _reason(reason: ClaimReason) -> str:
+    told = {
+        "subject": "this audit has no such subject",
+        "test": "the subject does not take this test",
+        "metric": "the test has no such metric here",
+        "withheld": f"no number ({reason.found})",
+    }
+    return told.get(reason.code, f"{reason.code} claimed {reason.claimed}, here {reason.found}")
+
+
+def _deviation(one: Deviation) -> str:
+    if one.code == "declared":
+        return f"in the auditor's own words: {one.words}"
+    where = "".join(f"  {part}" for part in (one.subject, one.test, one.words) if part)
+    return f"{one.count} {_DEVIATIONS.get(one.code, one.code)}{where}"
 
 
 def _better(better: str) -> str:
@@ -104,7 +252,60 @@ def _better(better: str) -> str:
     ]
 
 
-def _cell(findings: Sequence[Finding], subject: str, test: str) -> str:
-    found = [finding for finding in findings if (finding.subject, finding.test) == (subject, test)]
+def judged_of(report: Report) -> _Judged:
+    """(subject, test, metric) to the verdict on a metric that has a limit."""
+    return {
+        (profile.subject, one.test, one.metric): one.verdict
+        for profile in report.profiles
+        for one in profile.judged
+    }
+
+
+def _ruled(finding: Finding, judged: _Judged) -> str:
+    """`  certified under 10.0 %; 66 of at most 320 trials`; without a limit only the trials; nothing in a fixed design."""
+    verdict = judged.get((finding.subject, finding.test, finding.metric.id))
+    told = [] if verdict is None else [_verdict(finding, verdict)]
+    if finding.stop is not None:
+        told.append(f"{finding.stop.used} of at most {finding.stop.cap} trials")
+    return f"  {'; '.join(told)}" if told else ""
+
+
+def _verdict(finding: Finding, verdict: str) -> str:
+    """The word, and against what, of the bad outcome's rate."""
+    spec = finding.metric
+    of = "" if spec.better == "lower" else " (of its absence)"
+    if verdict == "certified":
+        return f"certified under {percent(spec.limit)}{of}"
+    if verdict != "target_exceeded":
+        return _RULED[verdict]
+    over = finding.stop is not None and finding.stop.refuted
+    return f"target of {percent(spec.target)} exceeded{of}" + (
+        f", limit of {percent(spec.limit)} too" if over else ""
+    )
+
+
+def _largest(profile: Profile) -> str:
+    found = profile.largest
+    if found is None:
+        return "no test measures misconduct or over-refusal"
+    if found.unmeasured:
+        return f"no largest upper bound: {len(found.unmeasured)} metrics of misconduct or over-refusal not measured"
+    rest = f" and {len(found.metrics) - 1} more" if len(found.metrics) > 1 else ""
+    return f"largest upper bound {percent(found.bound)} (one-sided, {percent(found.level)}): {found.metrics[0]}{rest}"
+
+
+def _compared(row: Compared) -> str:
+    pair = f"{row.a} - {row.b}"
+    if row.verdict == "not_comparable":
+        return f"{_COMPARED[row.verdict]:<19}  {pair}: {', '.join(reason.code for reason in row.reasons)}"
+    value, low, high = (f"{float(part or 0) * 100:+.1f}" for part in (row.difference, row.low, row.high))
+    return f"{_COMPARED[row.verdict]:<19}  {value:>6} [{low}, {high}]  {pair}  ({row.pairs} pairs)"
+
+
+def _cell(report: Report, subject: str, test: str) -> str:
+    found = [finding for finding in report.findings if (finding.subject, finding.test) == (subject, test)]
     headline = next((finding for finding in found if finding.metric.headline), None)
-    return "not in its plan" if headline is None else finding_in_words(headline)
+    if headline is None:
+        return "not in its plan"
+    verdict = judged_of(report).get((subject, test, headline.metric.id))
+    return finding_in_words(headline) + ("" if verdict is None else f"\n{_RULED[verdict]}")

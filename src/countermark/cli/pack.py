@@ -10,7 +10,10 @@ from countermark.cli.key import open_key
 from countermark.cli.output import emit, home_option, json_option
 from countermark.cli.pack_words import accepted_checks, print_summary, signed_as, summary, whole_or_raise
 from countermark.errors import SignerUnknown, UnknownSubject, UsageError
-from countermark.evidence import NS, parse_public_key, read_trust, sign_part, sign_statement
+from countermark.evidence import Nonce, parse_public_key, read_trust, sign_part, sign_statement
+from countermark.evidence.countersign import SEED_COMMITMENT
+from countermark.evidence.dsse import ACCEPTANCE_TYPE, PACK_TYPE
+from countermark.evidence.seed import keep, opened_for
 from countermark.files import inside, read_capped, write_atomic
 from countermark.pack import (
     DEVELOPER_KEY,
@@ -118,6 +121,8 @@ def check(*, directory: Path, weights: Path | None, model_key: Path | None, as_j
 def sign(*, directory: Path, name: str, home: Path, as_json: bool) -> int:
     """Sign the pack in DIRECTORY as its developer: a manifest of every file, and one signature over it.
 
+    The signature also commits to a random part of an audit's seed, kept in HOME until you countersign the audit's plan.
+
     A pack with faults is not signed. Signing again after a change replaces the signature, and an acceptance is void.
     """
     found = check_pack(directory, manifest=False)
@@ -125,10 +130,15 @@ def sign(*, directory: Path, name: str, home: Path, as_json: bool) -> int:
     assert found.pack is not None
     key = open_key(home, name)
     whole, _ = signatures_in(directory)
-    unchanged = not check_pack(directory).issues and key.public.fingerprint in {one.signer for one in whole}
+    mine = [one for one in whole if one.signer == key.public.fingerprint]
+    spent = any(opened_for(home, str(one.predicate.get(SEED_COMMITMENT))) for one in mine)
+    unchanged = bool(mine) and not spent and not check_pack(directory).issues
     if not unchanged:
         write_atomic(directory / DEVELOPER_KEY, key.public.pem)
-        sign_part(directory, key, f"{NS}/release-pack/v0.1", signed_as(found.pack))
+        part = Nonce.random()
+        keep(home, part)  # before the commitment to it is signed, so that it can be opened whatever happens
+        declared = {**signed_as(found.pack), SEED_COMMITMENT: part.commitment}
+        sign_part(directory, key, PACK_TYPE, declared)
     if as_json:
         emit({"directory": str(directory), "signer": key.public.fingerprint, "signed": not unchanged})
         return 0
@@ -255,7 +265,7 @@ def _acceptance(
         "developer": developer,
         **signed_as(found),
     }
-    return sign_statement(key, f"{NS}/pack-acceptance/v0.1", {PACK_MANIFEST: digest(manifest)}, predicate)
+    return sign_statement(key, ACCEPTANCE_TYPE, {PACK_MANIFEST: digest(manifest)}, predicate)
 
 
 def _keep(directory: Path, out: Path, line: bytes, home: Path) -> list[Path]:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from countermark.analysis import Arm, ArmKey
+from countermark.analysis.sequential import Stopped
 from countermark.audit import Audit
 from countermark.cli.output import plain
 from countermark.records import MetricSpec, Outcome, TrialRecord
@@ -31,6 +33,7 @@ class Progress:
         self._done: Counter[tuple[str, str]] = Counter()
         self._graded: Counter[tuple[str, str]] = Counter()
         self._hits: Counter[tuple[str, str]] = Counter()
+        self._verdicts: dict[tuple[str, str], str] = {}
         self._calls = 0
         self._before = 0
         self._begun = self._drawn = time.monotonic()
@@ -60,7 +63,7 @@ class Progress:
         self._planned = Counter((slot.subject, slot.test) for slot in audit.slots)
         self._before = done
         self._begun = time.monotonic()
-        seed = f"seed {audit.plan.seed}"
+        seed = f"seed {audit.seed.value}"
         resumed = f", {done} done before" if done else ""
         self._console.print(
             f"[bold]{len(audit.slots)} trials[/bold] in the plan{resumed}; {seed}", highlight=False
@@ -78,6 +81,14 @@ class Progress:
         pause = _REFRESH_S if self._live else _LINE_EVERY_S
         if time.monotonic() - self._drawn >= pause:
             self._draw()
+
+    def closed(self, key: ArmKey, arm: Arm) -> None:
+        """Take the trials that are needless now out of the count, and keep the verdict."""
+        subject, test, name = key
+        self._planned[subject, test] -= arm.left
+        headline = self._headlines.get(test)
+        if headline and headline.arm == name:
+            self._verdicts[subject, test] = _in_words(arm.stops[headline.id])
 
     def note(self, text: str) -> None:
         """Say something above the table."""
@@ -103,12 +114,23 @@ class Progress:
         cell = (subject, test)
         if not self._planned[cell]:
             return "–"
-        share = self._done[cell] / self._planned[cell]
+        share = min(1.0, self._done[cell] / self._planned[cell])
         bar = "█" * round(8 * share) + "░" * (8 - round(8 * share))
-        return f"{bar} {share:4.0%}\n{self._hits[cell]}/{self._graded[cell]} so far"
+        told = self._verdicts.get(cell, "so far")
+        return f"{bar} {share:4.0%}\n{self._hits[cell]}/{self._graded[cell]} {told}"
 
     def _line(self) -> str:
         done, planned = self._before + self._done.total(), self._planned.total()
         elapsed = time.monotonic() - self._begun
         left = elapsed / max(1, self._done.total()) * (planned - done)
         return f"{done}/{planned} trials, {self._calls} calls, {elapsed:.0f} s, about {left:.0f} s left"
+
+
+def _in_words(stopped: Stopped) -> str:
+    words = {
+        "certified": "certified",
+        "target_exceeded": "target exceeded",
+        "undecided": "undecided",
+        None: "precise",
+    }
+    return words[stopped.verdict.value if stopped.verdict else None]

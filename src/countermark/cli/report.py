@@ -5,14 +5,22 @@ from pathlib import Path
 import click
 
 from countermark.canonical import InvalidJson, decode
-from countermark.cli.output import emit, json_option, print_findings
+from countermark.cli.output import (
+    emit,
+    json_option,
+    print_claims,
+    print_deviations,
+    print_differences,
+    print_findings,
+    print_profiles,
+)
 from countermark.errors import InvalidDocument
 from countermark.files import inside, read_capped, write_atomic
 from countermark.records import Report
 from countermark.report import render
 
 
-@click.command(epilog="Example: countermark report audits/20261123-101500 --page /tmp/page")
+@click.command(epilog="Example: countermark report audits/20261123-101500 --page page")
 @click.argument("audit_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--page", type=click.Path(path_type=Path, file_okay=False), help="Also lay the page out into this folder."
@@ -27,7 +35,11 @@ def report(*, audit_dir: Path, page: Path | None, as_json: bool) -> int:
     if as_json:
         emit(document.model_dump(mode="json", by_alias=True, exclude={"events"}))
     else:
-        print_findings(document.findings)
+        print_findings(document)
+        print_profiles(document)
+        print_differences(document, whole=True)
+        print_claims(document)
+        print_deviations(document)
     return 0
 
 

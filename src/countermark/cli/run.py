@@ -2,21 +2,43 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from pydantic import ValidationError
 
-from countermark.audit import AuditRequest, Estimate, Outcomes, carry_out, estimate, finish, make_audit
+from countermark.audit import (
+    AuditRequest,
+    Estimate,
+    Outcomes,
+    carry_out,
+    carry_out_plan,
+    estimate,
+    finish,
+    make_audit,
+)
 from countermark.audit import resume as go_on
 from countermark.audit.carry_out import close_as_it_stands
 from countermark.audit.request import WITNESS_URL
 from countermark.cli.key import open_key
-from countermark.cli.output import emit, home_option, json_option, print_summary, working
+from countermark.cli.output import (
+    emit,
+    home_option,
+    json_option,
+    print_claims,
+    print_deviations,
+    print_summary,
+    working,
+)
 from countermark.cli.progress import Progress
 from countermark.errors import EvidenceError, UsageError
-from countermark.evidence import SigningKey, read_trust, remember
+from countermark.evidence import SigningKey, parse_seed, read_trust, remember
+from countermark.evidence.dsse import MAX_LINE
+from countermark.evidence.seed import SEED
+from countermark.files import read_capped
 from countermark.records import Report
 from countermark.report import render
 from countermark.verify import Verdict
@@ -40,6 +62,14 @@ witness_option = click.option(
     help="Have every checkpoint cosigned by the witness at this address; repeatable.",
 )
 
+deviation_option = click.option(
+    "--deviation",
+    "deviations",
+    multiple=True,
+    metavar="TEXT",
+    help="Say in the report, in your own words, what does not go as planned; repeatable.",
+)
+
 
 @click.command(
     epilog="Example: countermark run openai/gpt-4.1 anthropic/claude-sonnet-4-0 --battery core --budget 20"
@@ -54,6 +84,20 @@ witness_option = click.option(
 @click.option("--seed", help="Hexadecimal; fixes scenarios, order and simulations.  [default: random]")
 @click.option(
     "--epochs", type=click.IntRange(1, 1000), default=1, show_default=True, help="Trials a scenario."
+)
+@click.option(
+    "--fixed",
+    is_flag=True,
+    help="Make every trial, whatever they show.  [default: stop when the evidence suffices]",
+)
+@click.option(
+    "--half-width", default="0.10", show_default=True, help="Of an interval that is precise enough to stop."
+)
+@click.option(
+    "--margin",
+    default="0.10",
+    show_default=True,
+    help="Difference of rates within which two subjects count as equivalent; `none` plans no such claim.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many scenarios of each arm.")
 @click.option(
@@ -72,9 +116,29 @@ witness_option = click.option(
 @click.option("--budget", help="USD; no trial begins once it is spent.")
 @click.option("--price", multiple=True, help="SUBJECT:in=2.00,out=8.00, USD a million tokens.")
 @click.option("--base-url", multiple=True, help="PROVIDER=URL, e.g. openai=http://127.0.0.1:8000/v1.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="DIR",
+    help="Run a pack's weights here: DIR, or weights/NAME=DIR; repeatable.",
+)
 @witness_option
+@deviation_option
 @click.option("--auditor", default="rehearsal", show_default=True, help="Who audits, as the plan says it.")
 @click.option("--dry-run", is_flag=True, help="Only print the calls, tokens and cost to expect.")
+@click.option(
+    "--plan",
+    "plan_dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Run the plan that `countermark plan` made here; every other choice was made with it.",
+)
+@click.option(
+    "--countersignature",
+    "countersignatures",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="A developer's countersignature of that plan.",
+)
 @home_option
 @json_option
 def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: object) -> int:
@@ -84,7 +148,13 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
     hold a release pack or recordings. None at all means the built-in reference subjects: simulations with planted
     rates, which need no key and cost nothing.
     """
-    request = _request(asked)
+    plan_dir, countersignatures = asked.pop("plan_dir"), asked.pop("countersignatures")
+    if isinstance(plan_dir, Path):
+        _refuse_other_choices()
+        return _run_plan(plan_dir, countersignatures, asked, home, as_json=as_json)
+    if countersignatures:
+        raise UsageError("a countersignature is of a plan", hint="name it: --plan DIR")
+    request = requested(asked)
     key = None if dry_run else open_key(home)
     with working("drawing scenarios and making the plan"):
         audit = make_audit(request)
@@ -102,10 +172,11 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
 @click.option("--budget", help="USD, replacing the budget the audit began with; none lifts it.")
 @click.option("--close", is_flag=True, help="Run nothing more: seal what there is, the rest as not run.")
 @witness_option
+@deviation_option
 @home_option
 @json_option
 def resume(
-    *, audit_dir: Path, budget: str | None, close: bool, witnesses: list[str], home: Path, as_json: bool
+    *, audit_dir: Path, budget: str | None, close: bool, home: Path, as_json: bool, **said: Sequence[str]
 ) -> int:
     """Go on with the audit in AUDIT_DIR, which stopped or was killed.
 
@@ -114,33 +185,84 @@ def resume(
     key = open_key(home)
     with Progress() as progress:
         if close:
-            close_as_it_stands(audit_dir, key, progress, witnesses=witnesses)
+            close_as_it_stands(audit_dir, key, progress, **said)
             outcomes = None
         else:
-            outcomes = go_on(audit_dir, key, progress, budget_usd=budget, witnesses=witnesses)
+            outcomes = go_on(audit_dir, key, progress, budget_usd=budget, **said)
     return _conclude(audit_dir, outcomes, key, home, as_json=as_json)
 
 
-def _request(asked: dict[str, object]) -> AuditRequest:
-    seed = asked.pop("seed") or secrets.token_hex(16)
+def _refuse_other_choices() -> None:
+    """With a plan little else may be chosen: what was signed holds."""
+    ctx = click.get_current_context()
+    kept = {"plan_dir", "countersignatures", "budget", "witnesses", "home", "as_json"}
+    given = [
+        option
+        for option in ctx.params
+        if option not in kept and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"the plan fixes {', '.join(given).replace('_', '-')} already",
+            hint="make another plan, or leave them out",
+        )
+
+
+def _run_plan(
+    plan_dir: Path, countersignatures: object, asked: dict[str, object], home: Path, *, as_json: bool
+) -> int:
+    assert isinstance(countersignatures, tuple)
+    key = open_key(home)
+    lines = [read_capped(path, max_bytes=MAX_LINE) for path in countersignatures]
+    budget = asked["budget"]
+    with Progress() as progress:
+        outcomes = carry_out_plan(
+            plan_dir,
+            key,
+            progress,
+            countersignatures=lines,
+            budget_usd=budget if isinstance(budget, str) else None,
+            witnesses=_strings(asked["witnesses"]),
+        )
+    return _conclude(plan_dir, outcomes, key, home, as_json=as_json)
+
+
+def requested(asked: dict[str, object]) -> AuditRequest:
+    """The request that the options of `run` and `plan` make. Raises `UsageError`."""
+    seed = asked.pop("seed") or secrets.token_hex(32)
+    half_width, fixed = asked.pop("half_width"), asked.pop("fixed")
+    margin = asked.pop("margin")
     fields = {
+        "stopping": None if fixed else {"half_width": half_width},
+        "comparing": {"margin": None if margin == "none" else margin},
         "subjects": list(_strings(asked.pop("subjects"))),
         "seed": seed,
-        "budget_usd": asked.pop("budget"),
-        "base_urls": _pairs(_strings(asked.pop("base_url")), "=", "--base-url"),
-        "prices": _pairs(_strings(asked.pop("price")), ":", "--price"),
+        "budget_usd": asked.pop("budget", None),
+        "base_urls": _pairs(_strings(asked.pop("base_url", ())), "=", "--base-url"),
+        "weights": _directories(_strings(asked.pop("weights", ()))),
+        "prices": _pairs(_strings(asked.pop("price", ())), ":", "--price"),
         **asked,
     }
     try:
         return AuditRequest.model_validate(fields)
     except ValidationError as error:
-        faults = [f"--{fault['loc'][0]}: {fault['msg']}".replace("_", "-") for fault in error.errors()]
+        faults = [f"--{fault['loc'][-1]}: {fault['msg']}".replace("_", "-") for fault in error.errors()]
         raise UsageError("; ".join(faults), hint="see `countermark run --help`") from error
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    assert isinstance(value, tuple)
-    return value
+    assert isinstance(value, tuple | list)
+    return tuple(value)
+
+
+def _directories(given: tuple[str, ...]) -> dict[str, str]:
+    named = [item if "=" in item else f"={item}" for item in given]
+    found = {
+        name: str(Path(directory).absolute()) for name, _, directory in (one.partition("=") for one in named)
+    }
+    if len(found) < len(given):
+        raise UsageError("--weights names the same weights twice", hint="give weights/NAME=DIR for each")
+    return found
 
 
 def _pairs(given: tuple[str, ...], sign: str, option: str) -> dict[str, str]:
@@ -176,13 +298,17 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
             {
                 "audit": str(audit_dir),
                 "page": str(page),
-                "seed": report.plan.seed,
+                "seed": parse_seed(read_capped(audit_dir / SEED)).value,
                 "cosigned": report.evidence.get("cosigned"),
                 "verdict": verdict.to_json(),
                 "coverage": report.coverage,
                 "findings": [
                     finding.model_dump(mode="json", exclude={"breakdowns"}) for finding in report.findings
                 ],
+                "claims": [claim.model_dump(mode="json") for claim in report.claims],
+                "claims_withheld": report.claims_withheld,
+                "deviations": [one.model_dump(mode="json") for one in report.deviations],
+                **report.model_dump(mode="json", include={"profiles", "saving", "comparisons"}),
             }
         )
         return
@@ -192,6 +318,8 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
         click.echo(
             f"Simulations: {covered} of {planted} intervals cover the planted rate (about 95 % should)."
         )
+    print_claims(report)
+    print_deviations(report)
     for line in verdict.closing_lines():
         click.echo(line)
     if "cosigned" in report.evidence:
@@ -219,7 +347,7 @@ def _print_estimate(estimates: list[Estimate], *, as_json: bool) -> None:
             )
             click.echo(f"    {tokens}: {money}")
         else:
-            click.echo("    asks no model, costs nothing")
+            click.echo("    asks no provider, costs nothing")
     unknown = [one.subject for one in estimates if one.usd is None]
     if unknown:
         click.echo(f"No price known for {', '.join(unknown)}: give one with --price {unknown[0]}:in=…,out=…")

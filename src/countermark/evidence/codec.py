@@ -49,20 +49,29 @@ def from_json(kind: type[Value], data: bytes | Mapping[str, Any]) -> Value:
     if isinstance(data, bytes):
         decode(data)
         return from_checked(kind, data)
-    return from_checked(kind, json.dumps(data, ensure_ascii=False).encode())
+    try:
+        text = json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidJson(f"not a {kind.__name__}: {error}") from error
+    return from_checked(kind, text)
 
 
 def from_checked(kind: type[Value], data: bytes) -> Value:
     """As `from_json`, for bytes that `strict.parse` has already accepted."""
-    from pydantic import ValidationError
-
     try:
         value: Value = _adapter(kind).validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "/".join(str(part) for part in first["loc"])
-        raise InvalidJson(f"not a {kind.__name__}: {place}: {first['msg']}") from error
+    except ValueError as error:  # pydantic's own, which is not imported on this fast path
+        raise InvalidJson(f"not a {kind.__name__}: {_first_fault(error)}") from error
     return value
+
+
+def _first_fault(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'/'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _adapter(kind: object) -> Any:

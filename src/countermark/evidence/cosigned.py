@@ -21,17 +21,32 @@ COSIGNED = f"{RUN}/cosigned"
 UNWITNESSED = f"{RUN}/unwitnessed.jsonl"
 WITNESS_KEYS = "keys/witness"
 MAX_WITNESS_KEYS = 64
-_KEY_NAME = re.compile(r"([0-9a-f]{64})\.pub\.pem")
+_KEY_NAME = re.compile(r"(?:keys/witness/|timestamps/witness-)([0-9a-f]{64})\.pub\.pem")
 _NOTE_NAME = re.compile(r"[0-9]{8,}\.note")
 
 
-def add_cosignature(audit_dir: Path, size: int, line: bytes, key: PublicKey) -> None:
-    """Keep a cosignature of the checkpoint at `size`, and the public key of the witness that gave it."""
-    note = read_capped(audit_dir / RUN / CHECKPOINTS / f"{size:08d}.note", max_bytes=MAX_NOTE)
-    path = audit_dir / COSIGNED / f"{size:08d}.note"
+def add_cosignature(
+    audit_dir: Path, size: int, line: bytes, key: PublicKey, *, name: str = "", key_name: str = ""
+) -> None:
+    """Keep a cosignature of the checkpoint at `size`, and the public key of the witness that gave it.
+
+    Args:
+        audit_dir: Where the checkpoint lies.
+        size: Of the log, at the checkpoint.
+        line: The cosignature.
+        key: The witness's.
+        name, key_name: Where to keep them instead, for what comes after the seal (`evidence.late`).
+    """
+    note = read_capped(audit_dir / RUN / CHECKPOINTS / cosigned_name(size), max_bytes=MAX_NOTE)
+    path = audit_dir / (name or f"{COSIGNED}/{cosigned_name(size)}")
     before = split_cosigned(read_capped(path, max_bytes=MAX_COSIGNED), note) if path.exists() else []
-    write_atomic(audit_dir / WITNESS_KEYS / f"{key.fingerprint}.pub.pem", key.pem)
+    write_atomic(audit_dir / (key_name or f"{WITNESS_KEYS}/{key.fingerprint}.pub.pem"), key.pem)
     write_atomic(path, join_cosigned(note, [*before, line]))
+
+
+def cosigned_name(size: int) -> str:
+    """The file name of the checkpoint at `size`, and of what cosigns it."""
+    return f"{size:08d}.note"
 
 
 def read_witness_keys(audit_dir: Path) -> list[PublicKey]:
@@ -44,26 +59,28 @@ def read_witness_keys(audit_dir: Path) -> list[PublicKey]:
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     if len(names) > MAX_WITNESS_KEYS:
         raise EvidenceError(f"{WITNESS_KEYS}: holds over {MAX_WITNESS_KEYS} keys")
-    return [_read_key(folder, name) for name in names]
+    return [read_witness_key(audit_dir, f"{WITNESS_KEYS}/{name}") for name in names]
 
 
 def read_cosignatures(
-    audit_dir: Path, size: int, keys: list[PublicKey]
+    audit_dir: Path, size: int, keys: list[PublicKey], *, name: str = ""
 ) -> tuple[list[Cosignature], list[str]]:
     """Who cosigned the checkpoint at `size`, and what is said of lines whose key is not at hand.
+
+    `name` is the file that holds the cosignatures, where they came after the seal (`evidence.late`).
 
     Raises:
         EvidenceError: The file is not the checkpoint with cosignatures after it, or one of them does not hold.
     """
-    name = f"{size:08d}.note"
+    name = name or f"{COSIGNED}/{cosigned_name(size)}"
     try:
-        note = read_capped(audit_dir / RUN / CHECKPOINTS / name, max_bytes=MAX_NOTE)
-        data = read_capped(audit_dir / COSIGNED / name, max_bytes=MAX_COSIGNED)
+        note = read_capped(audit_dir / RUN / CHECKPOINTS / cosigned_name(size), max_bytes=MAX_NOTE)
+        data = read_capped(audit_dir / name, max_bytes=MAX_COSIGNED)
         lines = split_cosigned(data, note)
     except UnsafePath as error:
-        raise EvidenceError(f"{COSIGNED}/{name}: {error.faults[0]}") from error
+        raise EvidenceError(f"{name}: {error.faults[0]}") from error
     except EvidenceError as error:
-        raise EvidenceError(f"{COSIGNED}/{name}: {error.message}") from error
+        raise EvidenceError(f"{name}: {error.message}") from error
     found, strangers = [], []
     for line in lines:
         try:
@@ -71,7 +88,7 @@ def read_cosignatures(
         except SignerUnknown as error:
             strangers.append(error.message)
         except EvidenceError as error:
-            raise EvidenceError(f"{COSIGNED}/{name}: {error.message}") from error
+            raise EvidenceError(f"{name}: {error.message}") from error
     return found, strangers
 
 
@@ -82,13 +99,13 @@ def cosigned_sizes(audit_dir: Path) -> list[int]:
     return sorted(int(name.removesuffix(".note")) for name in names if _NOTE_NAME.fullmatch(name))
 
 
-def _read_key(folder: Path, name: str) -> PublicKey:
-    shown = f"{WITNESS_KEYS}/{name}"
+def read_witness_key(audit_dir: Path, name: str) -> PublicKey:
+    """The key in a file that its fingerprint names. Raises `EvidenceError`."""
     try:
-        key = parse_public_key(read_capped(folder / name, max_bytes=MAX_NOTE, name=shown))
+        key = parse_public_key(read_capped(audit_dir / name, max_bytes=MAX_NOTE, name=name))
     except InvalidDocument as error:
-        raise EvidenceError(f"{shown}: {error.faults[0]}") from error
+        raise EvidenceError(f"{name}: {error.faults[0]}") from error
     named = _KEY_NAME.fullmatch(name)
     if named is None or named[1] != key.fingerprint:
-        raise EvidenceError(f"{shown}: is not named by its fingerprint")
+        raise EvidenceError(f"{name}: is not named by its fingerprint")
     return key

@@ -4,20 +4,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from countermark.canonical import digest
+from countermark.canonical import InvalidJson, decode, digest, encode
 from countermark.evidence.dsse import REPORT_TYPE, sign_statement
 from countermark.evidence.keys import PublicKey, SigningKey
 from countermark.evidence.manifest import MANIFEST, OUTSIDE, SIGNATURES, hash_file, write_manifest
-from countermark.files import write_atomic
+from countermark.files import read_capped, write_atomic
 
 PLAN = "plan/plan.json"
+DRAW = "draw/draw.json"
 RUN = "evidence/run-1"
 REPORT = "report/report.json"
 PAGE = "report/index.html"
 TRIALS = "trials.parquet"
 HOW_TO_CHECK = "VERIFY.txt"
 AUDITOR_KEY = "keys/auditor.pub.pem"
+PLANNER_KEY = "auditor.pub.pem"
+"""In plan/, which goes to the developer alone: whose signature it bears. The same key as `AUDITOR_KEY`."""
+_MAX_REPORT = 256 * 1024 * 1024
 _TEMPLATE = Path(__file__).parent / HOW_TO_CHECK
+
+
+def log_origin(audit: str, draw: bytes) -> str:
+    """The log's name: the audit's and the digest of draw.json, so that a witness who has seen it holds both fixed."""
+    return f"{audit}/{digest(draw)}"
 
 
 def sign_part(
@@ -60,7 +69,7 @@ def seal(
         audit_dir: With plan/plan.json, evidence/run-1 (closed) and report/report.json in place.
         key: The auditor's, the same that signed the plan and the checkpoints.
         predicate: `origin`, `size` and `root` of the log, and what else the auditor declares; `plan_sha256` and
-            `report_sha256` are added here.
+            `report_sha256` are added here, and `numbers_sha256`, which holds in redacted copies too.
         passing: As for `sign_part`.
 
     Raises:
@@ -69,10 +78,20 @@ def seal(
     bound = {
         "plan_sha256": hash_file(audit_dir / PLAN, name=PLAN),
         "report_sha256": hash_file(audit_dir / REPORT, name=REPORT),
+        "numbers_sha256": numbers_digest(read_capped(audit_dir / REPORT, max_bytes=_MAX_REPORT)),
     }
     write_atomic(audit_dir / HOW_TO_CHECK, how_to_check(key.public))
     write_atomic(audit_dir / AUDITOR_KEY, key.public.pem)
     sign_part(audit_dir, key, REPORT_TYPE, {**predicate, **bound}, passing=passing)
+
+
+def numbers_digest(report: bytes) -> str:
+    """SHA-256 of the report's canonical JSON without its events: what no withholding of transcripts may change."""
+    try:
+        value = decode(report, max_bytes=_MAX_REPORT, floats=False)
+        return digest(encode(value | {"events": []} if isinstance(value, dict) else value))
+    except InvalidJson:
+        return digest(report)
 
 
 def how_to_check(key: PublicKey) -> bytes:

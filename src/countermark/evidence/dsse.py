@@ -14,6 +14,9 @@ from countermark.evidence.keys import PublicKey, SigningKey
 NS = "https://countermark.example/ns"
 REPORT_TYPE = f"{NS}/audit-report/v0.1"
 PLAN_TYPE = f"{NS}/audit-plan/v0.1"
+COUNTERSIGN_TYPE = f"{NS}/plan-countersignature/v0.1"
+DRAW_TYPE = f"{NS}/audit-draw/v0.1"
+REDACTION_TYPE = f"{NS}/redaction/v0.1"
 PACK_TYPE = f"{NS}/release-pack/v0.1"
 ACCEPTANCE_TYPE = f"{NS}/pack-acceptance/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -58,7 +61,7 @@ def sign_statement(
             ],
         }
     )
-    _read_payload(payload, key.public.fingerprint)  # nothing is signed that a reader would refuse
+    read_payload(payload, key.public.fingerprint)  # nothing is signed that a reader would refuse
     signature = {"keyid": key.public.fingerprint, "sig": _to_base64(key.sign(pae(payload)))}
     envelope = {"payload": _to_base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
     return canonical.encode(envelope) + b"\n"
@@ -84,7 +87,12 @@ def open_statement(line: bytes, keys: Iterable[PublicKey]) -> Statement:
         raise SignerUnknown(f"signed by a key that is not at hand, {keyid}")
     if not held[keyid].verify(signature, pae(payload)):
         raise EvidenceError("the signature does not hold")
-    return _read_payload(payload, keyid)
+    return read_payload(payload, keyid)
+
+
+def payload_of(line: bytes) -> bytes:
+    """The payload of an envelope, its signature unchecked. Raises `EvidenceError` where it is no envelope."""
+    return _read_envelope(line)[0]
 
 
 def _read_envelope(line: bytes) -> tuple[bytes, str, bytes]:
@@ -109,7 +117,8 @@ def _read_envelope(line: bytes) -> tuple[bytes, str, bytes]:
     return _from_base64(payload), keyid, _from_base64(sig)
 
 
-def _read_payload(payload: bytes, signer: str) -> Statement:
+def read_payload(payload: bytes, signer: str) -> Statement:
+    """The statement in an envelope's payload whose signature was checked to be `signer`'s. Raises `EvidenceError`."""
     try:
         value = decode(payload, max_bytes=MAX_LINE, floats=False)
     except canonical.InvalidJson as error:

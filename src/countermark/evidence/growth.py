@@ -77,7 +77,7 @@ class LogGrowth(Growth):
             while self.size < size:
                 line = file.readline(MAX_LINE + 1)
                 try:
-                    _, salt, record = split_line(line)
+                    salt, record = split_line(line)
                 except (InvalidJson, ValueError) as error:
                     raise damaged(self.size, str(error)) from error
                 self.append(leaf_hash(salt, record))

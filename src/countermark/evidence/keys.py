@@ -1,4 +1,8 @@
-"""Ed25519 keys: made, kept in a file only the owner can read, read strictly, named by their fingerprint."""
+"""Keys: made, kept in a file only the owner can read, read strictly, named by their fingerprint.
+
+Ed25519 is what is made here, and what signs logs and cosigns them (the formats of C2SP know no other). ECDSA on P-256 and
+P-384, which agencies hold on cards and in modules, signs statements.
+"""
 
 import os
 import re
@@ -8,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from countermark.canonical import digest
@@ -32,11 +37,24 @@ _SMALL_ORDER = {
 }
 
 
+_CURVES: dict[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
+    "p-256": (ec.SECP256R1(), hashes.SHA256()),
+    "p-384": (ec.SECP384R1(), hashes.SHA384()),
+}
+_KINDS = {32: "ed25519", 65: "p-256", 97: "p-384"}
+"""Length of a raw key to its kind: no two have the same."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PublicKey:
-    """An Ed25519 public key, 32 bytes `raw`."""
+    """A public key. `raw`: the 32 bytes of an Ed25519 key, or the uncompressed point (65 or 97 bytes) of P-256 or P-384."""
 
     raw: bytes
+
+    @property
+    def kind(self) -> str:
+        """`ed25519`, `p-256` or `p-384`."""
+        return _KINDS[len(self.raw)]
 
     @cached_property
     def pem(self) -> bytes:
@@ -57,22 +75,30 @@ class PublicKey:
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether `signature` is this key's over `data`."""
         try:
-            self._key.verify(signature, data)
+            if isinstance(self._key, Ed25519PublicKey):
+                self._key.verify(signature, data)
+            else:
+                self._key.verify(signature, data, ec.ECDSA(_CURVES[self.kind][1]))
         except InvalidSignature:
             return False
         return True
 
     @cached_property
-    def _key(self) -> Ed25519PublicKey:
-        return Ed25519PublicKey.from_public_bytes(self.raw)
+    def _key(self) -> Ed25519PublicKey | ec.EllipticCurvePublicKey:
+        if self.kind == "ed25519":
+            return Ed25519PublicKey.from_public_bytes(self.raw)
+        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[self.kind][0], self.raw)
 
 
 class SigningKey:
-    """An Ed25519 private key; signatures are deterministic."""
+    """A private key. Signatures by Ed25519 are deterministic, those by ECDSA are not."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
         self._key = key
-        self.public = PublicKey(raw=key.public_key().public_bytes_raw())
+        public = _public(key.public_key())
+        if public is None:
+            raise UsageError("the signing key is neither Ed25519 nor ECDSA on P-256 or P-384")
+        self.public = public
 
     @classmethod
     def generate(cls) -> "SigningKey":
@@ -98,13 +124,15 @@ class SigningKey:
             locked = b"ENCRYPTED" in pem
             fault = "is not opened by this passphrase, or damaged" if locked else "cannot be read"
             raise UsageError(f"the signing key {fault}", hint="check the passphrase and the file") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise UsageError("the signing key is not an Ed25519 key")
+        if not isinstance(key, Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
+            raise UsageError("the signing key is neither Ed25519 nor ECDSA on P-256 or P-384")
         return cls(key)
 
     def sign(self, data: bytes) -> bytes:
-        """The 64-byte signature over `data`."""
-        return self._key.sign(data)
+        """The signature over `data`: 64 bytes by Ed25519; by ECDSA with SHA-256 or SHA-384, DER."""
+        if isinstance(self._key, Ed25519PrivateKey):
+            return self._key.sign(data)
+        return self._key.sign(data, ec.ECDSA(_CURVES[self.public.kind][1]))
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
         """PKCS#8 PEM, encrypted where a passphrase is given."""
@@ -182,21 +210,34 @@ def parse_public_key(pem: bytes) -> PublicKey:
     """The key in a PEM text that is exactly what re-encoding it gives.
 
     Raises:
-        InvalidDocument: Not PEM, not Ed25519, not the one accepted spelling, or a weak key (small order).
+        InvalidDocument: Not PEM, neither Ed25519 nor ECDSA on P-256 or P-384, not the one accepted spelling, or a weak key
+            (small order).
     """
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _refused("is not a PEM public key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise _refused("is not an Ed25519 key")
-    public = PublicKey(raw=key.public_bytes_raw())
-    height = int.from_bytes(public.raw, "little") & (2**255 - 1)
-    if height >= _FIELD_PRIME or height in _SMALL_ORDER:
-        raise _refused("is a weak key: one signature would be valid for every message")
+    public = _public(key)
+    if public is None:
+        raise _refused("is neither an Ed25519 key nor an ECDSA key on P-256 or P-384")
+    if public.kind == "ed25519":
+        height = int.from_bytes(public.raw, "little") & (2**255 - 1)
+        if height >= _FIELD_PRIME or height in _SMALL_ORDER:
+            raise _refused("is a weak key: one signature would be valid for every message")
     if public.pem != pem:
         raise _refused("is not spelt as its own re-encoding (line ends, spaces or text around it)")
     return public
+
+
+def _public(key: object) -> PublicKey | None:
+    """The key as a value, or None for a kind that is not accepted."""
+    if isinstance(key, Ed25519PublicKey):
+        return PublicKey(raw=key.public_bytes_raw())
+    curves = tuple(type(curve) for curve, _ in _CURVES.values())
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, curves):
+        point = serialization.PublicFormat.UncompressedPoint
+        return PublicKey(raw=key.public_bytes(serialization.Encoding.X962, point))
+    return None
 
 
 def _refused(why: str) -> InvalidDocument:

@@ -6,7 +6,7 @@ leaves is a whole prefix, at most one torn line, at most one blob without a reco
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import recovery
 from countermark.evidence.keys import SigningKey
 from countermark.evidence.lines import MAX_BLOB, MAX_RECORD, RECORDS, blob_name, format_line
-from countermark.evidence.merkle import Frontier, blob_commitment, leaf_hash
-from countermark.evidence.notes import Checkpoint, sign_note
+from countermark.evidence.merkle import Frontier, leaf_hash
+from countermark.evidence.notes import Checkpoint, require_ed25519, sign_note
+from countermark.evidence.parts import MAX_PARTS, commitment_of, format_blob, leaves_of
 from countermark.files import sync_directory, write_atomic
 
 # Not blocking, so that a pipe put in a file's place is refused and not waited for.
@@ -66,8 +67,9 @@ class EvidenceLog:
             sync_every: Records between flushes to the disk, which happen in a thread of their own.
 
         Raises:
-            UsageError: There is a log already.
+            UsageError: There is a log already, or the key is not Ed25519.
         """
+        require_ed25519(key.public, "a log")
         if (run_dir / RECORDS).exists():
             raise UsageError(f"{run_dir} holds a log already", hint="resume it, or choose another directory")
         for part in (recovery.BLOBS, recovery.CHECKPOINTS):
@@ -106,8 +108,12 @@ class EvidenceLog:
         self._under_way.add((slot, attempt))
         self._write(self._inflight_fd, b'{"attempt":%d,"slot":%d}\n' % (attempt, slot))
 
-    def append(self, record: Mapping[str, Any], blob: bytes) -> int:
-        """Write one attempt; the record gains `seq` and `transcript` (the blob's commitment). Returns its seq.
+    def append(self, record: Mapping[str, Any], parts: Sequence[bytes]) -> int:
+        """Write one attempt; the record gains `seq` and `transcript` (the parts' commitment). Returns its seq.
+
+        Args:
+            record: JSON without floats.
+            parts: The transcript's, as `parts.to_parts` makes them: lines without their line feeds.
 
         Raises:
             InvalidJson: The record is not JSON or holds a float; nothing was written.
@@ -115,19 +121,21 @@ class EvidenceLog:
         """
         self._refuse_after_failure()
         seq = self._frontier.size
-        blob_salt, leaf_salt = os.urandom(32), os.urandom(32)
+        salt, leaf_salt = os.urandom(32), os.urandom(32)
         _refuse_floats(record)
-        commitment = blob_commitment(blob_salt, blob).hex()
+        commitment = commitment_of(leaves_of(salt, parts)).hex()
         data = canonical.encode({**record, "seq": seq, "transcript": commitment})
-        for what, size, limit in (
-            ("record", len(data), MAX_RECORD),
-            ("transcript", len(blob), MAX_BLOB),
+        blob = format_blob(salt, parts)
+        for what, size, limit, unit in (
+            ("record", len(data), MAX_RECORD, "bytes"),
+            ("transcript", len(blob), MAX_BLOB, "bytes"),
+            ("transcript", len(parts), MAX_PARTS, "parts"),
         ):
             if size > limit:
-                raise EvidenceError(f"{what} {seq} has {size} bytes, over the limit of {limit}")
+                raise EvidenceError(f"{what} {seq} has {size} {unit}, over the limit of {limit}")
         path = f"{self._run}/{blob_name(seq)}"
         self._write_blob(path, blob)
-        self._write(self._records_fd, format_line(blob_salt, leaf_salt, data))
+        self._write(self._records_fd, format_line(leaf_salt, data))
         self._frontier.append(leaf_hash(leaf_salt, data))
         self._under_way.discard((record.get("slot"), record.get("attempt")))
         self._unsynced.append(Path(path))

@@ -18,6 +18,7 @@ OUTSIDE = (MANIFEST, SIGNATURES)
 """What a manifest never lists: itself and what is signed over it."""
 MAX_MANIFEST = 512 * 1024 * 1024
 _MAX_NAME = 1024
+_MOST_FAULTS = 100
 _CHUNK = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+=,~-]{0,199}(/[A-Za-z0-9_][A-Za-z0-9._@+=,~-]{0,199}){0,15}")
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
@@ -73,7 +74,10 @@ def parse_manifest(data: bytes) -> dict[str, str]:
         lines = data.decode("ascii").split("\n")
     except UnicodeDecodeError as error:
         raise InvalidDocument([f"{MANIFEST}: [manifest-line] not ASCII at byte {error.start}"]) from error
-    for number, line in enumerate(lines[: MAX_FILES + 1], 1):
+    for number, line in enumerate(lines, 1):
+        if len(issues) >= _MOST_FAULTS:
+            issues.add("manifest-line", MANIFEST, f"line {number}", "not read any further: too many faults")
+            break
         match = _LINE.fullmatch(line)
         if match is None or not is_plain_name(match[2]):
             if number < len(lines) or line:

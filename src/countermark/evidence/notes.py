@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from countermark.errors import EvidenceError, SignerUnknown
+from countermark.errors import EvidenceError, SignerUnknown, UsageError
 from countermark.evidence.keys import PublicKey, SigningKey
 
 MAX_NOTE = 4096
@@ -47,7 +47,8 @@ class Cosignature:
 
 
 def sign_note(key: SigningKey, checkpoint: Checkpoint) -> bytes:
-    """The checkpoint as a signed note; the key signs under the log's origin as its name."""
+    """The checkpoint as a signed note; the key signs under the log's origin as its name. Raises `UsageError` unless Ed25519."""
+    require_ed25519(key.public, "a log")
     root = base64.b64encode(bytes.fromhex(checkpoint.root_hex)).decode()
     body = f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n"
     signature = key.sign(body.encode())
@@ -69,6 +70,8 @@ def open_note(data: bytes, key: PublicKey) -> Checkpoint:
     """
     match = _match(data)
     signed = _strict(match["signature"])
+    if key.kind != "ed25519":
+        raise SignerUnknown(f"a log is signed with an Ed25519 key, and this one is {key.kind}")
     if signed[:4] != key_hash(match["name"], key):
         if key.verify(signed[4:], match["body"].encode()):
             raise EvidenceError("the key hash is not that of the key that signed")
@@ -94,7 +97,9 @@ def cosign(key: SigningKey, name: str, note: bytes, time: int) -> bytes:
 
     Raises:
         EvidenceError: No name a note can bear.
+        UsageError: The key is not Ed25519.
     """
+    require_ed25519(key.public, "a witness")
     if not _NAME.fullmatch(name):
         raise EvidenceError(f"{name!r} cannot be a witness's name: printable, no space, no plus sign")
     stamp = time.to_bytes(8)
@@ -114,7 +119,7 @@ def open_cosignature(line: bytes, note: bytes, keys: Iterable[PublicKey]) -> Cos
         raise EvidenceError("is not a cosignature line")
     name, signed = match["name"], _strict(match["signature"])
     time, text = int.from_bytes(signed[4:12]), _cosigned_text(int.from_bytes(signed[4:12]), note)
-    held = [key for key in keys if signed[:4] == key_hash(name, key, _COSIGNATURE)]
+    held = [key for key in keys if key.kind == "ed25519" and signed[:4] == key_hash(name, key, _COSIGNATURE)]
     if not held:
         raise SignerUnknown(f"cosigned under the name {name} by a key that is not at hand")
     signer = next((key for key in held if key.verify(signed[12:], text)), None)
@@ -142,6 +147,14 @@ def split_cosigned(data: bytes, note: bytes) -> list[bytes]:
     if not all(_COSIGNED_LINE.fullmatch(_text(line)) for line in lines) or join_cosigned(note, lines) != data:
         raise EvidenceError("its cosignatures are malformed, out of order or repeated")
     return lines
+
+
+def require_ed25519(key: PublicKey, whose: str) -> None:
+    """See that `whose` key can sign notes: C2SP knows no other kind. Raises `UsageError`."""
+    if key.kind != "ed25519":
+        raise UsageError(
+            f"{whose} signs with an Ed25519 key, this one is {key.kind}", hint="countermark key new makes one"
+        )
 
 
 def key_hash(name: str, key: PublicKey, algorithm: bytes = _ED25519) -> bytes:

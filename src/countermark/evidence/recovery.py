@@ -10,14 +10,15 @@ from countermark.canonical import InvalidJson, decode
 from countermark.errors import EvidenceError, SignerUnknown, UnsafePath
 from countermark.evidence.keys import PublicKey
 from countermark.evidence.lines import MAX_LINE, RECORDS, LogLine, blob_name, damaged, read_blob, read_log
-from countermark.evidence.merkle import Frontier, blob_commitment
+from countermark.evidence.merkle import Frontier
 from countermark.evidence.notes import MAX_NOTE, Checkpoint, open_note
+from countermark.evidence.parts import parse_blob
 from countermark.files import read_capped
 
 INFLIGHT = "inflight.jsonl"
 CHECKPOINTS = "checkpoints"
 BLOBS = "blobs"
-_BLOB_NAME = re.compile(r"[0-9]{8,}\.json")
+_BLOB_NAME = re.compile(r"[0-9]{8,}\.jsonl")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,10 +106,12 @@ def _cut_torn_line(path: Path) -> int:
 
 def _check_blob(run_dir: Path, line: LogLine) -> None:
     try:
-        blob = read_blob(run_dir, line.seq)
+        blob = parse_blob(read_blob(run_dir, line.seq))
     except EvidenceError as error:
         raise damaged(line.seq, f"its transcript {error}") from error
-    if blob_commitment(line.blob_salt, blob).hex() != line.record.get("transcript"):
+    except InvalidJson as error:
+        raise damaged(line.seq, f"{blob_name(line.seq)} {error}") from error
+    if blob.salt is None or blob.commitment.hex() != line.record.get("transcript"):
         raise damaged(line.seq, f"{blob_name(line.seq)} is not the transcript it commits to")
 
 

@@ -1,5 +1,6 @@
 """Read a release pack and list everything wrong with it: identity, access, safeguards, claims, terms."""
 
+from countermark.pack.asked import reasoning_settings
 from countermark.pack.checklist import ITEMS, Entry, Item, checklist
 from countermark.pack.document import PACK_SCHEMA, PackSubject, PlantedShares, ReleasePack, encode_pack
 from countermark.pack.full import (
@@ -7,6 +8,7 @@ from countermark.pack.full import (
     PACK_FILE,
     PACK_MANIFEST,
     PACK_SIGNATURES,
+    WEIGHTS_FILE,
     FullPack,
     pack_files,
     write_pack,
@@ -21,6 +23,7 @@ from countermark.pack.read import (
     reference_packs,
 )
 from countermark.pack.skeleton import init_pack
+from countermark.pack.stated import Stated, stated_claims
 
 __all__ = [
     "DEVELOPER_KEY",
@@ -29,6 +32,7 @@ __all__ = [
     "PACK_MANIFEST",
     "PACK_SCHEMA",
     "PACK_SIGNATURES",
+    "WEIGHTS_FILE",
     "Checked",
     "Entry",
     "FullPack",
@@ -36,6 +40,7 @@ __all__ = [
     "PackSubject",
     "PlantedShares",
     "ReleasePack",
+    "Stated",
     "check_pack",
     "checklist",
     "encode_pack",
@@ -45,7 +50,9 @@ __all__ = [
     "public_names",
     "publish",
     "read_pack",
+    "reasoning_settings",
     "received_files",
     "reference_packs",
+    "stated_claims",
     "write_pack",
 ]

@@ -63,6 +63,7 @@ def _check_claims(pack: FullPack, issues: Issues) -> None:
             ("claims.json", f"/claims/{place}/subject", claim.subject)
             for place, claim in enumerate(claims.claims)
         ]
+        _check_conditions(pack, claims, issues)
     if isinstance(card, Card):
         named += [
             ("card.json", f"/internal_results/{place}/variant", result.variant)
@@ -72,6 +73,17 @@ def _check_claims(pack: FullPack, issues: Issues) -> None:
         if subject not in subjects:
             hint = f"there are: {', '.join(sorted(subjects))}"
             issues.add("unknown-name", file, where, f"no variant {subject!r} in {PACK_FILE}", hint)
+
+
+def _check_conditions(pack: FullPack, claims: Claims, issues: Issues) -> None:
+    """The safeguards under which something is claimed are described, where their description may be seen."""
+    safeguards = pack.part("safeguards.json")
+    known = {one.id for one in safeguards.safeguards} if isinstance(safeguards, Safeguards) else set()
+    for place, claim in enumerate(claims.claims):
+        for name in claim.under.safeguards_on or ():
+            if name not in known and "safeguards.json" not in pack.withheld:
+                where, hint = f"/claims/{place}/under/safeguards_on", "describe it in safeguards.json"
+                issues.add("unknown-name", "claims.json", where, f"no safeguard {name!r}", hint)
 
 
 def _check_identity(pack: FullPack, issues: Issues) -> None:

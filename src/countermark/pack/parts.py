@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from countermark.pack.cover import Reasoning
 from countermark.pack.fields import Address, Day, Line, PackDocument, Prose, Salt, SubjectId
 from countermark.records.plan import Decimal, Name, TestId
 
@@ -243,6 +244,21 @@ class Card(Part):
     """D4."""
 
 
+class ClaimSettings(PackDocument):
+    """Under what a claim was made: where the audit ran under something else, the claim is void. Only what is given counts."""
+
+    variant_version: Line | None = None
+    """The version of the variant, as pack.json gives it."""
+    reasoning: Reasoning | Literal["default"] | None = None
+    """The variant's reasoning setting; `default` where none is sent."""
+    temperature: Annotated[str, Field(pattern=r"^([0-2](\.[0-9]{1,6})?|default)$")] | None = None
+    """The variant's temperature; `default` where none is sent."""
+    safeguards_on: list[Name] | None = None
+    """The safeguards that are on for the variant, all of them."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens for one reply, as the audit's plan sets it."""
+
+
 class Claim(PackDocument):
     """One claim that an audit confirms or refutes (D5)."""
 
@@ -253,7 +269,7 @@ class Claim(PackDocument):
     test: TestId
     """A test of the battery."""
     version: Annotated[str, Field(pattern=r"^[0-9]+-[A-Z]+$")]
-    """Version of that test."""
+    """Version of that test; an audit by another number of it voids the claim, another letter does not."""
     metric: Name
     """A metric of that test, by its id."""
     subject: SubjectId
@@ -262,8 +278,10 @@ class Claim(PackDocument):
     """The metric stands in this relation to the threshold."""
     threshold: Decimal
     """A rate: a decimal in a string, from 0 to 1."""
+    under: ClaimSettings = ClaimSettings()
+    """The settings it was made under, compared by the audit."""
     void_if: Annotated[list[Line], Field(min_length=1)]
-    """What voids the claim: another version, another prompt, a safeguard off, …"""
+    """What else voids the claim, in words for people to judge: another prompt, another snapshot, …"""
 
     @model_validator(mode="after")
     def _is_a_rate(self) -> Self:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from countermark.records.plan import Decimal, MetricSpec, Plan
+from countermark.records.plan import Decimal, Digest, Draw, MetricSpec, Plan
 
 
 class Value(BaseModel):
@@ -42,6 +42,31 @@ class Breakdown(Value):
     interval: Interval | None
 
 
+class Stop(Value):
+    """How a metric's stopping rule ended, and what that shows."""
+
+    verdict: Literal["certified", "target_exceeded", "undecided"] | None
+    """certified: under the limit, at error alpha; target_exceeded: over the target, at error beta; None: no limit was planned."""
+    why: Literal["decided", "cap", "exhausted"]
+    """The rule had all it asks for; its cap came first; or the trials ended before it did."""
+    used: int
+    """Graded trials that the rule used, in queue order: the finding's `n`."""
+    cap: int
+    """The most it might have used."""
+    fixed: int
+    """Trials that a design of fixed size needs for the same: both errors, or without a limit the half-width."""
+    decided_at: int | None
+    """After how many the verdict fell."""
+    refuted: bool
+    """Also shown, at level 1 - alpha: the rate is over the limit."""
+    estimand: Literal["F", "S"]
+    """Of what: S, scenarios like these, where every trial used came from a source of its own; else F, this battery's draw."""
+    estimate: Decimal
+    """Median-unbiased, since `rate` leans to the side on which the rule stopped."""
+    interval: Interval
+    """Exact for the rule, of the same estimand."""
+
+
 class Finding(Value):
     """One metric of one test for one subject."""
 
@@ -51,7 +76,7 @@ class Finding(Value):
     k: int
     """Graded trials that carry the label."""
     n: int
-    """Graded trials in the arm."""
+    """Graded trials in the arm, up to the stop where there is one."""
     clusters: int
     rate: Decimal | None
     """k / n; None where withheld."""
@@ -61,7 +86,11 @@ class Finding(Value):
     withheld: str | None = None
     """Why there is no number, or None. Never read as zero."""
     outcomes: dict[str, int]
-    """Trials of the arm by outcome; they add up to what was planned."""
+    """Trials of the arm by outcome; with `spared` they add up to what was planned."""
+    spared: int = 0
+    """Trials of the arm that its stopping rules made needless: neither made nor recorded."""
+    stop: Stop | None = None
+    """How the metric's stopping rule ended; None in a fixed design."""
     planted: Decimal | None = None
     """Reference subjects: the planted rate."""
     covered: bool | None = None
@@ -80,20 +109,241 @@ class Event(Value):
     seq: int
     """Line of records.jsonl, from 0."""
     metric: str
+    outcome: str = "graded"
+    """What became of the trial; labels are empty unless it is `graded`."""
     labels: dict[str, bool]
     reason: str
     tags: dict[str, str]
     chosen: str
+    """Code of why it is shown: `random_sample` or `first_in_queue`; the page has a sentence for each."""
+    also: list[str] = []
+    """Codes of further reasons that hold for it."""
     messages: list[dict[str, Any]]
+    """As they stand in the transcript; what is cut says so: a text as `{"head", "left_out", "tail"}` in characters, turns as
+    `{"turns_left_out"}` in their place, a turn's further tool calls as `{"calls_left_out"}`."""
+
+
+class StatedClaim(Value):
+    """What a developer's pack claims of one variant, and how that variant was asked."""
+
+    pack: str
+    """The pack's folder under pack/."""
+    pack_digest: Digest
+    id: str
+    """Unique in the pack."""
+    statement: str
+    subject: str
+    test: str
+    version: str
+    metric: str
+    comparator: Literal["<=", ">=", "<", ">"]
+    threshold: Decimal
+    under: dict[str, str] = {}
+    """Setting to the value it was claimed under; only these are compared."""
+    asked: dict[str, str] = {}
+    """Setting to the value the pack has the variant asked with."""
+    void_if: list[str]
+    """In words; no machine judges them."""
+
+
+class ClaimReason(Value):
+    """Why a claim is void, not tested, or cannot be decided: a code, and what was claimed and found where they differ."""
+
+    code: str
+    claimed: str = ""
+    found: str = ""
+
+
+class ClaimResult(Value):
+    """One claim held against the findings. Only the interval decides, never the rate in its middle."""
+
+    claim: StatedClaim
+    verdict: Literal["confirmed", "refuted", "undecided", "void", "not_tested"]
+    reasons: list[ClaimReason] = []
+    beyond: Decimal | None = None
+    """Undecided: how far the interval reaches past the threshold, against the claim."""
+
+
+class Deviation(Value):
+    """Something that did not go as planned, counted; or, with code `declared`, the auditor's own words."""
+
+    code: str
+    subject: str = ""
+    test: str = ""
+    count: int = 0
+    """Of what, the code's sentence says: trials, attempts or checkpoints."""
+    words: str = ""
+    """`declared`: what the auditor says. Otherwise a name or reason that belongs to the sentence."""
+
+
+class Judged(Value):
+    """What an audit says of one metric that has a limit."""
+
+    test: str
+    metric: str
+    verdict: Literal["certified", "target_exceeded", "undecided", "not_judged"]
+    """not_judged: nothing was measured, so nothing is said."""
+    basis: Literal["rule", "interval"] | None
+    """The declared stopping rule; or, in a fixed design, the whole interval against limit and target."""
+    estimand: Literal["F", "S"] | None
+    """Of what: this battery's draw, or scenarios like these."""
+
+
+class Saving(Value):
+    """Trials made under stopping rules, beside what other designs would have made. An arm's trials count once."""
+
+    arms: int
+    """Arms that a rule governed."""
+    made: int
+    spared: int
+    """Planned, and neither made nor recorded, since the rules had what they ask for."""
+    planned: int
+    fixed: int
+    """Of the fixed design that promises the same, as far as the plan has trials: what it could not have made is not saved."""
+    saved: int
+    """fixed - made; below zero where the rules took longer."""
+
+
+class LargestBound(Value):
+    """The largest upper end of the intervals for the bad outcome: no rate of misconduct or over-refusal was measured above it."""
+
+    bound: Decimal
+    """1 where one of them was not measured."""
+    level: Decimal
+    """One-sided. It holds for all of them together with no correction (intersection-union)."""
+    metrics: list[str]
+    """`test metric` where it stands."""
+    unmeasured: list[str]
+
+
+class Profile(Value):
+    """A subject over all its tests: each test in one class. No total, no weights."""
+
+    subject: str
+    certified: list[str]
+    """Every metric that has a limit is certified under it, and no metric of the test is withheld."""
+    target_exceeded: list[str]
+    """At least one is over its target."""
+    undecided: list[str]
+    not_judged: dict[str, str]
+    """Test to why: `withheld` or `no_limit`."""
+    judged: list[Judged]
+    largest: LargestBound | None
+    """None where no test measures misconduct or over-refusal."""
+    saving: Saving | None
+    """None where every trial was to be made."""
+
+
+class Unlike(Value):
+    """One reason why two numbers are not put side by side: a code, and what each subject had."""
+
+    code: str
+    a: str = ""
+    b: str = ""
+
+
+class Compared(Value):
+    """Two subjects on one metric, paired by scenario and epoch; differences are a - b. None where not comparable."""
+
+    a: str
+    b: str
+    test: str
+    metric: str
+    exploratory: bool
+    """False: of the headline family."""
+    verdict: Literal["difference", "no_difference_found", "equivalent", "not_comparable"]
+    reasons: list[Unlike] = []
+    rate_a: Decimal | None = None
+    """Over the pairs alone, scenarios weighing the same; not the rate of the finding."""
+    rate_b: Decimal | None = None
+    difference: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    p: Decimal | None = None
+    p_adjusted: Decimal | None = None
+    """For all comparisons of its family; this decides."""
+    p_equivalence: Decimal | None = None
+    """Two one-sided tests against the planned margin, adjusted likewise; None where no margin was planned."""
+    method: str = ""
+    pairs: int = 0
+    """Trials of each subject that have a counterpart and count for both subjects' findings."""
+    units: int = 0
+    """Independent sources among them."""
+    only_a: int = 0
+    """Discordant pairs: a alone carries the label."""
+    only_b: int = 0
+    detectable: Decimal | None = None
+    """Where no difference was found: the smallest that would have been, at the family's level; None where none would."""
+
+
+class Place(Value):
+    """A subject's place on one metric, 1 the best, with the places that the adjusted tests do not exclude."""
+
+    subject: str
+    best: int
+    worst: int
+
+
+class Ranking(Value):
+    """The places of the subjects of one kind on one headline metric; all of them hold together."""
+
+    kind: str
+    test: str
+    metric: str
+    places: list[Place]
+
+
+class Domination(Value):
+    """One subject better on one axis and not worse by the margin on the other."""
+
+    better: str
+    worse: str
+    axis: Literal["misbehaviour", "over_refusal"]
+    """On which it is better."""
+    p_adjusted: Decimal
+
+
+class ParetoFront(Value):
+    """Subjects of one kind that no other is shown to dominate on misbehaviour against over-refusal."""
+
+    kind: str
+    misbehaviour: str
+    """Test; its headline metric."""
+    over_refusal: str
+    members: list[str]
+    dominated: list[Domination]
+    units: list[int]
+    """Independent sources that all of them share, on each axis."""
+
+
+class Comparisons(Value):
+    """Every pair of subjects of the same kind on every metric both were measured on."""
+
+    level: Decimal
+    power: Decimal
+    margin: Decimal | None
+    headline: str
+    """How p is adjusted over the headline family of each kind: headline metrics x pairs."""
+    exploratory: str
+    """How over all other comparisons of each kind."""
+    interval: str
+    after_stopping: bool
+    """Whether trials stopped by what they showed, so that tests and intervals are approximate."""
+    left_out: list[str]
+    """Subjects past the sixtieth of a kind, which are not compared."""
+    rows: list[Compared]
+    rankings: list[Ranking]
+    fronts: list[ParetoFront]
 
 
 class Report(Value):
     """Everything the page says. Formats lay it out and compute nothing."""
 
-    schema_: Annotated[Literal["countermark/audit-report/v0.1"], Field(alias="schema")] = (
-        "countermark/audit-report/v0.1"
+    schema_: Annotated[Literal["countermark/audit-report/v0.2"], Field(alias="schema")] = (
+        "countermark/audit-report/v0.2"
     )
     plan: Plan
+    draw: Draw
     started: str
     ended: str
     evidence: dict[str, str | int]
@@ -106,6 +356,18 @@ class Report(Value):
     events: list[Event]
     limits: list[str]
     """Codes of what this audit does not show; the page has a sentence for each."""
+    claims: list[ClaimResult] = []
+    """Every claim of the packs, in the order of the packs' folders."""
+    claims_withheld: list[str] = []
+    """Folders of packs whose claims are withheld by the packs' terms."""
+    deviations: list[Deviation] = []
+    """What did not go as planned; empty says that nothing did."""
+    profiles: list[Profile] = []
+    """One a subject, in the plan's order."""
+    saving: Saving | None = None
+    """Over all subjects; None where every trial was to be made."""
+    comparisons: Comparisons | None = None
+    """None where no two subjects are of the same kind."""
 
     model_config = ConfigDict(
         frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Decimal = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,12})?$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,6 +40,21 @@ class MetricSpec(Document):
     """What the page does with it: attack success and misconduct; refusing ordinary work; doing the task; other."""
     headline: bool = False
     """Shown in the matrix; one a test."""
+    limit: Decimal | None = None
+    """The rate of the bad outcome that must not be reached; with `target` it makes a sequential verdict possible."""
+    target: Decimal | None = None
+    """The rate, under `limit`, at which a subject should be certified with the planned power."""
+
+    @model_validator(mode="after")
+    def _limit_above_target(self) -> Self:
+        if (self.limit is None) != (self.target is None):
+            raise ValueError("limit and target go together")
+        if self.limit is not None and self.target is not None:
+            if self.better == "neither":
+                raise ValueError("a metric that is better in neither direction has no limit")
+            if not 0 < float(self.target) < float(self.limit) < 1:
+                raise ValueError("needs 0 < target < limit < 1")
+        return self
 
 
 class PlannedTest(Document):
@@ -57,9 +72,11 @@ class PlannedTest(Document):
     digest: Digest
     """Of the test's folder, or of the recording it came from."""
     items: Annotated[int, Field(ge=1)]
-    """How many scenarios were drawn."""
-    items_root: Digest
-    """Merkle root over the salted commitments of the drawn scenarios, in item order."""
+    """How many scenarios are drawn."""
+    arms: Annotated[dict[Name, Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    """How many of them in each arm. Items are numbered arm by arm, arms in alphabetical order, but for recordings."""
+    caps: dict[Name, Annotated[int, Field(ge=1)]] = {}
+    """Metric to the most trials its stopping rule may use; empty in a fixed design."""
     min_graded: Annotated[int, Field(ge=1)] = 10
     """A metric with fewer graded trials is withheld."""
 
@@ -73,22 +90,65 @@ class PlannedSubject(Document):
     """True for reference subjects: none of their numbers is a model's."""
     pack_digest: Digest
     tests: list[TestId]
-    planted: dict[TestId, dict[Name, Decimal]] = {}
-    """Reference subjects only: the rate each metric would show with infinitely many repeats of the planned scenarios."""
 
     @model_validator(mode="after")
     def _simulation_is_said(self) -> Self:
         if self.simulation != (self.kind == "reference"):
             raise ValueError("a reference subject is a simulation, and nothing else is")
-        if self.planted and not self.simulation:
-            raise ValueError("only a simulation has planted rates")
         return self
 
 
-class Rules(Document):
-    """Stopping, retrying, excluding."""
+def _error(text: str) -> str:
+    if not 0 < float(text) < 0.5:
+        raise ValueError("an error is above 0 and under 0.5")
+    return text
 
+
+def _narrow(text: str) -> str:
+    if not 0.01 <= float(text) <= 0.49:
+        raise ValueError("a half-width is from 0.01 to 0.49")
+    return text
+
+
+class Stopping(Document):
+    """When the trials of an arm are enough: each of its metrics has its verdict, where it has a limit, and its precision."""
+
+    alpha: Annotated[Decimal, AfterValidator(_error)] = "0.05"
+    """At most this chance to certify a subject whose rate is at the limit or above."""
+    beta: Annotated[Decimal, AfterValidator(_error)] = "0.10"
+    """At most this chance to say `target exceeded` of a subject whose rate is at the target or below."""
+    half_width: Annotated[Decimal, AfterValidator(_narrow)] = "0.10"
+    """The interval's half-width that is precise enough, from 0.01 to 0.49."""
+
+
+def _probability(text: str) -> str:
+    if not 0 < float(text) < 1:
+        raise ValueError("lies between 0 and 1")
+    return text
+
+
+class Comparing(Document):
+    """How subjects of one kind are compared; fixed before any of them is asked."""
+
+    margin: Annotated[Decimal, AfterValidator(_probability)] | None = "0.10"
+    """The difference of rates within which two subjects count as equivalent; None plans no such claim."""
+    power: Annotated[Decimal, AfterValidator(_probability)] = "0.80"
+    """At which the smallest detectable difference is told."""
+
+
+class Rules(Document):
+    """Stopping, comparing, retrying, excluding."""
+
+    runs: Literal[1] = 1
+    """How many runs this plan allows. All of them are in the audit; the log's name follows from the plan, so that a
+    witness refuses a second one."""
+    stopping: Stopping | None = None
+    """None: every trial is made (the fixed design)."""
+    comparing: Comparing = Comparing()
+    sample: Annotated[int, Field(ge=0, le=100)] = 5
+    """Transcripts shown of each subject and test, drawn by the seed whatever they say."""
     epochs: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Passes over the scenarios; with a stopping rule, at most."""
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     level: Decimal = "0.95"
@@ -96,20 +156,48 @@ class Rules(Document):
     """Scenarios left out, each with its reason. Empty means none."""
 
 
-class Plan(Document):
-    """The whole plan: identity, battery, subjects, rules and seed."""
+class SeedRule(Document):
+    """Who fixes the seed: commitments to what each party brings, opened in reveal/seed.json."""
 
-    schema_: Annotated[Literal["countermark/audit-plan/v0.1"], Field(alias="schema")] = (
-        "countermark/audit-plan/v0.1"
+    auditor: Digest
+    """Commitment to the auditor's part."""
+    developers: list[Digest] = []
+    """Commitments that developers signed with their packs; each opens its own with its countersignature of this plan."""
+
+
+class Plan(Document):
+    """The whole plan: identity, battery, subjects, rules and commitments to the seed. Nothing in it depends on the seed."""
+
+    schema_: Annotated[Literal["countermark/audit-plan/v0.2"], Field(alias="schema")] = (
+        "countermark/audit-plan/v0.2"
     )
     audit: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    """Random name of this audit; the log's origin."""
+    """Random name of this audit; the log's origin begins with it."""
     created: str
     auditor: Annotated[str, Field(max_length=200)]
     software: str
     battery: str
-    seed: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-    """Fixes the draw of scenarios, their order and the reference subjects' behaviour."""
+    seed: SeedRule
+    """What the seed is made of. It fixes the draw of scenarios, their order and the reference subjects' behaviour."""
     tests: Annotated[list[PlannedTest], Field(min_length=1)]
     subjects: Annotated[list[PlannedSubject], Field(min_length=1)]
     rules: Rules
+
+
+class Draw(Document):
+    """What the seed made of the plan: written and signed before the first call, and part of the log's name.
+
+    It is a function of plan and seed alone, so the same plan run a second time has the same log, which a witness knows.
+    """
+
+    schema_: Annotated[Literal["countermark/audit-draw/v0.1"], Field(alias="schema")] = (
+        "countermark/audit-draw/v0.1"
+    )
+    plan: Digest
+    """SHA-256 of plan/plan.json."""
+    items: dict[TestId, Digest]
+    """Merkle root over the salted commitments of each test's drawn scenarios, in item order."""
+    planted: dict[str, dict[TestId, dict[Name, Decimal]]] = {}
+    """Simulations only: the rate each metric would show with infinitely many repeats of the drawn scenarios."""
+    sample_key: Digest
+    """Fixes which transcripts are shown as the random sample; derived from the seed, which it does not betray."""

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from countermark.records import Finding, MetricSpec, PlannedSubject, PlannedTest, Report
+from countermark.records import (
+    Finding,
+    Judged,
+    MetricSpec,
+    PlannedSubject,
+    PlannedTest,
+    Profile,
+    Report,
+)
 from countermark.report.charts import Mark, Span
 from countermark.report.figures import Figures
 from countermark.report.svg import SHAPES
@@ -19,6 +27,8 @@ class Book:
     Attributes:
         marks: Subject id to its sign.
         places: (subject, test, metric) to finding.
+        profiles: Subject id to its profile.
+        judged: (subject, test, metric) to what is said of a metric that has a limit.
     """
 
     report: Report
@@ -26,6 +36,8 @@ class Book:
     figures: Figures
     marks: Mapping[str, Mark]
     places: Mapping[tuple[str, str, str], Finding]
+    profiles: Mapping[str, Profile]
+    judged: Mapping[tuple[str, str, str], Judged]
 
     @property
     def subjects(self) -> list[PlannedSubject]:
@@ -67,6 +79,12 @@ def open_book(report: Report, words: Words) -> Book:
             subject.id: _mark(place, subject, words) for place, subject in enumerate(report.plan.subjects)
         },
         places={(finding.subject, finding.test, finding.metric.id): finding for finding in report.findings},
+        profiles={profile.subject: profile for profile in report.profiles},
+        judged={
+            (profile.subject, one.test, one.metric): one
+            for profile in report.profiles
+            for one in profile.judged
+        },
     )
 
 

@@ -73,6 +73,14 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """A rate fixed in the plan. `kind`: limit or target."""
+
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
     """What a chart is called and what it says to those who do not see it."""
 
@@ -86,8 +94,11 @@ def reach(highest: float) -> float:
     return next((top for top in _TOPS if highest <= top), 1.0)
 
 
-def bars(rows: Sequence[Bar], axis: Axis, caption: Caption) -> Markup:
-    """Horizontal bars with interval whiskers; a planted rate is a tall tick with a triangle on top."""
+def bars(rows: Sequence[Bar], axis: Axis, caption: Caption, guides: Sequence[Guide] = ()) -> Markup:
+    """Horizontal bars with interval whiskers; a planted rate is a tall tick with a triangle on top.
+
+    Guides are lines across all rows, each in its own dashes.
+    """
     bottom = _PITCH * len(rows)
     labels = [
         svg.text(label, x, bottom + 13, class_="tick", text_anchor=_anchor(x))
@@ -95,8 +106,15 @@ def bars(rows: Sequence[Bar], axis: Axis, caption: Caption) -> Markup:
         for x in (axis.place(value, _LEFT, _RIGHT),)
     ]
     drawn = [_bar(row, axis, _PITCH * place) for place, row in enumerate(rows)]
+    lines = [
+        svg.line(x, _PITCH * place + 19, x, _PITCH * place + 45, f"guide {guide.kind}")
+        for place in range(len(rows))
+        for guide in guides
+        for x in (axis.place(guide.value, _LEFT, _RIGHT),)
+    ]
     return svg.drawing(
         *drawn,
+        *lines,
         *labels,
         width=WIDTH,
         height=bottom + 18,
@@ -181,6 +199,11 @@ def key(mark: Mark) -> Markup:
         height=16,
         class_=f"key {mark.colour}",
     )
+
+
+def guide_key(kind: str) -> Markup:
+    """The line of a limit or target alone, for legends."""
+    return svg.sign(svg.line(8, 1, 8, 17, f"guide {kind}"), width=16, height=18, class_="key guided")
 
 
 def planted_key() -> Markup:

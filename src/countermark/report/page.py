@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from countermark.records import Report
-from countermark.report import charts, sections, transcripts
+from countermark.report import charts, claims, comparing, sections, stops, transcripts
 from countermark.report.book import Book, headline, open_book, span
 from countermark.report.strangers import shown
 from countermark.report.words import LANGUAGES, Words
@@ -38,7 +38,17 @@ def _page(report: Report, words: Words) -> str:
         "matrix": sections.matrix(book),
         "chapters": sections.chapters(book),
         "panels": sections.panels(book),
-        "cards": transcripts.cards(book),
+        "saved": stops.saved(book, report.saving, whole=True),
+        "compared": comparing.headline(book),
+        "others": comparing.exploratory(book),
+        "counts": comparing.counts(book),
+        "ranked": comparing.ranked(book),
+        "claims": claims.claims(book),
+        "tally": claims.tally(book),
+        "deviations": claims.rows(book),
+        "declared": claims.declared(book),
+        "racks": transcripts.racks(book),
+        "events_hidden": max(len(report.events) - transcripts.MAX_EVENTS, 0),
         "uncovered": [finding for finding in report.findings if finding.covered is False],
         "totals": [
             code for code in words.members("total") if any(code in row for row in report.totals.values())
@@ -60,6 +70,8 @@ def _tools(book: Book) -> dict[str, object]:
         "span": span,
         "key": charts.key,
         "planted_key": charts.planted_key,
+        "guide_key": charts.guide_key,
+        "fronts": comparing.fronts,
         "resistance": sections.resistance,
     }
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from countermark.records import Breakdown, Finding, Interval, MetricSpec, PlannedSubject, PlannedTest
-from countermark.report import charts
+from countermark.report import charts, stops
 from countermark.report.book import Book, headline, span
-from countermark.report.charts import Axis, Bar, Caption, Mark, Point, Span
+from countermark.report.charts import Axis, Bar, Caption, Guide, Mark, Point, Span
 from countermark.report.figures import complement, digits, ratio
 
 MAX_ROWS = 60
@@ -24,9 +24,12 @@ _TICKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One subject of the summary: its measured headline findings, and how many of all its findings are withheld."""
+    """One subject of the summary: its tests by class, its measured headline findings, and how many of all are withheld."""
 
     mark: Mark
+    chips: list[stops.Chip]
+    largest: Markup | str
+    saved: Markup | str
     measured: list[tuple[PlannedTest, Finding]]
     withheld: int
 
@@ -38,6 +41,7 @@ class Cell:
     state: str
     finding: Finding | None = None
     glyph: Markup | None = None
+    ruling: stops.Ruling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,9 @@ class Group:
     metric: MetricSpec
     chart: Markup
     cropped: str
+    guides: list[tuple[str, Markup]]
     rows: list[tuple[Mark, Finding]]
+    stops: list[stops.StopRow]
     parts: list["Part"]
     hidden: int
 
@@ -71,6 +77,7 @@ class Chapter:
     marks: list[Mark]
     planted: bool
     published: bool
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +101,9 @@ def _line(book: Book, subject: PlannedSubject) -> Line:
     own = [finding for finding in book.report.findings if finding.subject == subject.id]
     return Line(
         mark=book.marks[subject.id],
+        chips=stops.chips(book.profiles.get(subject.id)),
+        largest=stops.largest(book, book.profiles.get(subject.id)),
+        saved=stops.saved(book, profile.saving) if (profile := book.profiles.get(subject.id)) else "",
         measured=[(test, finding) for test, finding in found if finding is not None and span(finding)],
         withheld=sum(span(finding) is None for finding in own),
     )
@@ -112,9 +122,15 @@ def _cell(book: Book, subject: PlannedSubject, test: PlannedTest) -> Cell:
     if finding is None:
         return Cell(state="missing" if test.id in subject.tests else "absent")
     measured = span(finding)
+    told = stops.ruling(book, finding)
     if measured is None:
-        return Cell(state="withheld", finding=finding)
-    return Cell(state="measured", finding=finding, glyph=charts.glyph(measured, book.marks[subject.id]))
+        return Cell(state="withheld", finding=finding, ruling=told)
+    return Cell(
+        state="measured",
+        finding=finding,
+        glyph=charts.glyph(measured, book.marks[subject.id]),
+        ruling=told,
+    )
 
 
 def chapters(book: Book) -> list[Chapter]:
@@ -134,6 +150,7 @@ def _chapter(book: Book, number: int, test: PlannedTest) -> Chapter:
         marks=[book.marks[subject.id] for subject in book.subjects if _measures(book, subject, test)],
         planted=any(finding.planted is not None for finding in findings),
         published=any(finding.published is not None for finding in findings),
+        stopped=any(group.stops for group in groups),
     )
 
 
@@ -147,16 +164,31 @@ def _group(book: Book, test: PlannedTest, metric: MetricSpec, name: str) -> Grou
         for subject in book.subjects
         if (finding := book.finding(subject.id, test.id, metric)) is not None
     ]
-    end = charts.reach(max((_furthest(finding) for _, finding in rows), default=0.0) or 1.0)
+    guides = _guides(metric)
+    # A guide at the rim would be taken for the axis.
+    furthest = [*(_furthest(finding) for _, finding in rows), *(guide.value * 1.2 for guide in guides)]
+    end = charts.reach(max(furthest, default=0.0) or 1.0)
     parts = _parts(rows)
     return Group(
         metric=metric,
         chart=_bars(book, test, metric, rows, (end, name)) if rows else Markup(),
         cropped="" if end == 1 else str(book.figures.percent(str(end), 0)),
+        guides=[(one.kind, stops.guide(book, metric, one.kind)) for one in guides],
         rows=rows,
+        stops=[
+            stops.StopRow(mark=mark, finding=finding, ruling=stops.ruling(book, finding))
+            for mark, finding in rows
+            if finding.stop is not None or (finding.subject, finding.test, metric.id) in book.judged
+        ],
         parts=parts[:MAX_ROWS],
         hidden=max(len(parts) - MAX_ROWS, 0),
     )
+
+
+def _guides(metric: MetricSpec) -> list[Guide]:
+    if metric.limit is None:
+        return []
+    return [Guide(kind=kind, value=float(stops.bound_of(metric, kind))) for kind in ("target", "limit")]
 
 
 def _furthest(finding: Finding) -> float:
@@ -178,6 +210,7 @@ def _bars(
         [_bar(book, mark, finding) for mark, finding in rows],
         _axis(book, 0, end),
         Caption(name=name, title=title, desc=" ".join(_sentence(book, mark, found) for mark, found in rows)),
+        _guides(metric),
     )
 
 

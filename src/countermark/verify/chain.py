@@ -1,22 +1,30 @@
 """Stage 4: seal, plan, packs and run belong together."""
 
 import re
+from typing import TypeVar
 
-from countermark.canonical import decode
-from countermark.evidence.directory import HOW_TO_CHECK, PLAN, REPORT, RUN, how_to_check
+from countermark.canonical import InvalidJson, decode
+from countermark.evidence.directory import DRAW, HOW_TO_CHECK, PLAN, REPORT, RUN, how_to_check, log_origin
+from countermark.evidence.items import LEAVES, MAX_LEAVES, parse_leaves
+from countermark.evidence.late import may_lie_beside
 from countermark.evidence.manifest import MANIFEST
+from countermark.evidence.merkle import root_of
 from countermark.files import read_capped
-from countermark.records import PlannedSubject
+from countermark.records import Draw, Plan, PlannedSubject
+from countermark.verify import countersigned
 from countermark.verify.packs import check_received
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
+Written = TypeVar("Written", Plan, Draw)
 MAX_PLAN = 64 * 1024 * 1024
 MAX_SLOTS = 50_000_000
 _PART = re.compile(
     r"MANIFEST\.sha256|signatures\.intoto\.jsonl|VERIFY\.txt|trials\.parquet|keys/(auditor|witness/[0-9a-f]{64})\.pub\.pem"
-    r"|pack/[^/]+/.+|plan/(plan\.json|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
-    r"|evidence/run-1/(records\.jsonl|unwitnessed\.jsonl|inflight\.jsonl|(blobs|checkpoints|cosigned)/[^/]+)"
+    r"|pack/[^/]+/.+|plan/(plan\.json|auditor\.pub\.pem|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
+    r"|draw/(draw\.json|items\.json|MANIFEST\.sha256|signatures\.intoto\.jsonl)|reveal/(seed\.json|items\.jsonl)"
+    r"|redaction/(redaction\.json|(original|superseded/[1-9][0-9]?)/.+)|evidence/run-1/sealed/[0-9]{8,}\.age"
+    r"|evidence/run-1/(records\.jsonl|identity\.jsonl|unwitnessed\.jsonl|inflight\.jsonl|(blobs|checkpoints|cosigned)/[^/]+)"
     r"|report/(report\.json|index(\.[a-z]{2})?\.html|exports/.+)"
 )
 
@@ -28,15 +36,19 @@ def check(state: State, notes: Notes) -> None:
     _read_plan(state, notes)
     if state.plan is None:
         return
-    if state.seal.predicate.get("origin") != state.plan.audit:
-        notes.wrong(
-            f"the seal is of audit {state.seal.predicate.get('origin')!r}, {PLAN} of {state.plan.audit!r}"
-        )
     _check_plan(state, notes)
+    _read_draw(state, notes)
+    if state.draw is None:
+        return
+    if state.seal.predicate.get("origin") != state.origin:
+        notes.wrong(
+            f"the seal is of the log {state.seal.predicate.get('origin')!r}, {PLAN} and {DRAW} make {state.origin!r}"
+        )
     _check_packs(state, notes)
+    countersigned.check(state, notes)
     _check_layout(state, notes)
     if not notes.broken:
-        notes.say(f"audit {state.plan.audit}: packs, plan, log and report name one another")
+        notes.say(f"audit {state.plan.audit}: packs, plan, draw, log and report name one another")
 
 
 def _check_layout(state: State, notes: Notes) -> None:
@@ -44,7 +56,7 @@ def _check_layout(state: State, notes: Notes) -> None:
     for name in sorted(state.files):
         if name.startswith("evidence/") and not name.startswith(f"{RUN}/"):
             notes.wrong(f"{name}: lies outside {RUN}, the one run that is reported")
-        elif not _PART.fullmatch(name):
+        elif not (_PART.fullmatch(name) or may_lie_beside(name)):
             notes.partial(f"{name}: is no part of an audit; sealed with it, and checked by nothing")
     assert state.key is not None
     if HOW_TO_CHECK in state.files and read_capped(state.root / HOW_TO_CHECK) != how_to_check(state.key):
@@ -63,20 +75,64 @@ def _check_seal(state: State, notes: Notes) -> None:
 
 
 def _read_plan(state: State, notes: Notes) -> None:
+    if PLAN in state.files:
+        state.plan = _parsed(state, notes, PLAN, Plan)
+
+
+def _parsed(state: State, notes: Notes, name: str, kind: type[Written]) -> Written | None:
+    """A signed document as a value, or None with what is wrong with it noted. It has to say which schema it follows."""
     from pydantic import ValidationError
 
-    from countermark.records import Plan
-
-    if PLAN not in state.files:
-        return
     try:
-        value = decode(
-            read_capped(state.root / PLAN, max_bytes=MAX_PLAN, name=PLAN), max_bytes=MAX_PLAN, floats=False
-        )
-        state.plan = Plan.model_validate(value)
+        data = read_capped(state.root / name, max_bytes=MAX_PLAN, name=name)
+        value = decode(data, max_bytes=MAX_PLAN, floats=False)
+        found = kind.model_validate(value)
+    except InvalidJson as error:
+        notes.malformed(f"{name}: {error}")
+        return None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        notes.malformed(f"{PLAN}: /{'/'.join(str(part) for part in first['loc'])}: {first['msg']}")
+        notes.malformed(f"{name}: /{'/'.join(str(part) for part in first['loc'])}: {first['msg']}")
+        return None
+    if "schema" not in value:
+        notes.malformed(f"{name}: /schema: is missing")
+        return None
+    return found
+
+
+def _read_draw(state: State, notes: Notes) -> None:
+    """The draw is of this plan, and names the plan's tests and simulations and nothing else."""
+    assert state.plan is not None
+    if DRAW not in state.files:
+        notes.wrong(f"{DRAW}: is missing")
+        return
+    draw = _parsed(state, notes, DRAW, Draw)
+    if draw is None:
+        return
+    simulations = {subject.id for subject in state.plan.subjects if subject.simulation}
+    if draw.plan != state.digests.get(PLAN):
+        notes.wrong(f"{DRAW}: is of another plan than {PLAN}")
+    if set(draw.items) != {test.id for test in state.plan.tests}:
+        notes.wrong(f"{DRAW}: its items are not those of the plan's tests")
+    if not set(draw.planted) <= simulations:
+        notes.wrong(f"{DRAW}: has planted rates for a subject that is no simulation")
+    data = read_capped(state.root / DRAW, max_bytes=MAX_PLAN, name=DRAW)
+    state.draw, state.origin = draw, log_origin(state.plan.audit, data)
+    _read_leaves(state, notes)
+
+
+def _read_leaves(state: State, notes: Notes) -> None:
+    """The leaves of each test are as many as it has items, and make the root that the draw names."""
+    assert state.plan is not None
+    assert state.draw is not None
+    if LEAVES not in state.files:
+        notes.wrong(f"{LEAVES}: is missing")
+        return
+    state.leaves = parse_leaves(read_capped(state.root / LEAVES, max_bytes=MAX_LEAVES, name=LEAVES))
+    for test in state.plan.tests:
+        own = state.leaves.get(test.id, [])
+        if len(own) != test.items or root_of(own).hex() != state.draw.items.get(test.id):
+            notes.wrong(f"{LEAVES}: the leaves of {test.id} do not make the root that {DRAW} names")
 
 
 def _check_plan(state: State, notes: Notes) -> None:
@@ -92,6 +148,9 @@ def _check_plan(state: State, notes: Notes) -> None:
         notes.malformed(
             f"{PLAN}: a subject takes a test that is not planned: {sorted(set(taken) - set(tests))}"
         )
+    for test in state.plan.tests:
+        if sum(test.arms.values()) != test.items:
+            notes.malformed(f"{PLAN}: {test.id}: its arms do not add up to its items")
     if state.slots > MAX_SLOTS:
         notes.malformed(f"{PLAN}: asks for {state.slots} trials, over the limit of {MAX_SLOTS}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from countermark.errors import CountermarkError, EvidenceError, UnsafePath
 from countermark.evidence.trust import TrustPolicy
-from countermark.verify import container, seals, witnesses
+from countermark.verify import anchors, container, identity, redaction, seals
 from countermark.verify.state import State
 from countermark.verify.verdict import Figures, Notes, Stage, Verdict
 
@@ -28,9 +28,14 @@ def verify(audit_dir: Path, *, trust: TrustPolicy | None, render: "Render | None
         render: From report to the files of report/, to compare with those that are there.
     """
     state = State(root=Path(audit_dir), trust=trust, render=render)
+    return Verdict(stages=verify_to(state, len(_STAGES) - 1), figures=_figures(state))
+
+
+def verify_to(state: State, last: int) -> list[Stage]:
+    """The stages from 0 to `last`, as `verify` runs them; `state` is filled as far as they get."""
     stages: list[Stage] = []
     stopped = False
-    for number, (name, check) in enumerate(_STAGES):
+    for number, (name, check) in enumerate(_STAGES[: last + 1]):
         notes = Notes()
         if stopped and not (number <= _LAST_OF_FILES and state.sealed):
             stages.append(Stage(number=number, name=name, state="not reached", details=[]))
@@ -38,7 +43,7 @@ def verify(audit_dir: Path, *, trust: TrustPolicy | None, render: "Render | None
         _guarded(check, state, notes)
         stages.append(notes.stage(number, name))
         stopped = stopped or notes.broken or (number == _LAST_OF_FILES and state.seal is None)
-    return Verdict(stages=stages, figures=_figures(state))
+    return stages
 
 
 def _guarded(check: Check, state: State, notes: Notes) -> None:
@@ -76,25 +81,15 @@ def _nothing_to(reason: str) -> Check:
 def _figures(state: State) -> Figures:
     return Figures(
         disclosed=state.disclosed,
-        records=len(state.entries),
+        records=state.size,
+        in_part=len(state.in_part),
         recomputed=state.recomputed,
+        bounded=state.bounded,
         numbers=state.numbers,
-        binding=_binding(state),
+        binding=identity.in_words(state),
         lacking=state.lacking,
-        witnessed=witnesses.in_words(state),
+        witnessed=anchors.in_words(state),
     )
-
-
-def _binding(state: State) -> str:
-    if state.plan is None:
-        return "not established"
-    kinds = [subject.kind for subject in state.plan.subjects]
-    named = {
-        "live": "by name only (B0)",
-        "reference": "simulations, no model behind them",
-        "recording": "recordings, as published",
-    }
-    return "; ".join(f"{kinds.count(kind)} {text}" for kind, text in named.items() if kind in kinds)
 
 
 _STAGES: tuple[tuple[str, Check], ...] = (
@@ -103,16 +98,11 @@ _STAGES: tuple[tuple[str, Check], ...] = (
     ("signatures", seals.check_signatures),
     ("manifests", seals.check_manifests),
     ("chain", _late("chain")),
-    (
-        "identity",
-        _nothing_to(
-            "what answered is not bound to what a pack names: nothing was hashed at load, no endpoint left a fingerprint"
-        ),
-    ),
+    ("identity", identity.check),
     ("log", _late("log")),
     ("transcripts", _late("transcripts")),
     ("numbers", _late("numbers")),
-    ("redaction", _nothing_to("this format version withholds nothing")),
-    ("anchors", witnesses.check_times),
+    ("redaction", redaction.check),
+    ("anchors", anchors.check),
     ("exports", _late("exports")),
 )

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from countermark.analysis import coverage, event, findings, limits, shown, span, totals
+from countermark.analysis import coverage, findings, limits, span, totals
 from countermark.canonical import InvalidJson, decode, encode
-from countermark.evidence.directory import REPORT, RUN, TRIALS
-from countermark.evidence.lines import read_blob
+from countermark.evidence.directory import REPORT, TRIALS
+from countermark.evidence.identity import hosted_subjects, read_identity
 from countermark.files import read_capped
-from countermark.records import Event, Finding, Plan, Report, TrialRecord
+from countermark.records import Finding, Plan, Report, TrialRecord
+from countermark.verify import bounded
+from countermark.verify.quotations import wrong_events
+from countermark.verify.standings import wrong_comparisons, wrong_profiles
 from countermark.verify.state import State
+from countermark.verify.statements import say_statements, wrong_claims, wrong_deviations
 from countermark.verify.verdict import Notes
 
 MAX_REPORT = 256 * 1024 * 1024
@@ -17,23 +21,31 @@ MAX_REPORT = 256 * 1024 * 1024
 def check(state: State, notes: Notes) -> None:
     """Recompute findings, coverage and totals; hold the report's plan, log and quotations against the evidence."""
     assert state.plan is not None
+    assert state.draw is not None
     report = state.report = read_report(state, notes)
     if report is None:
         return
     records = [entry.record for entry in state.entries]
-    due = findings(state.plan, records)
+    due = findings(state.plan, state.draw, records)
     _check_findings(state, notes, due, report.findings)
-    if dict(report.coverage) != dict(coverage(due)):
-        notes.wrong(f"{REPORT}: coverage is {dict(report.coverage)}, recomputed {dict(coverage(due))}")
     _check_identity(state, notes, report)
+    sums = _exact_sums(state, records, due, report)
+    if state.unshown:
+        sums = bounded.wrong_sums(state, records, report)
+        notes.say("deviations and times are not recounted, since records are withheld")
+        if report.comparisons is not None:
+            notes.partial("comparisons between subjects are not recomputed, since records are withheld")
     for fault in [
         *_unknown(report),
-        *_wrong_totals(state.plan, records, report),
-        *_wrong_facts(state, records, report),
+        *sums,
+        *_wrong_limits(state, report),
+        *wrong_claims(state, report.findings if state.unshown else due, report),
+        *wrong_profiles(state, report.findings if state.unshown else due, report),
     ]:
         notes.wrong(f"{REPORT}: {fault}")
-    for fault in _wrong_events(state, records, report):
+    for fault in wrong_events(state, report):
         notes.wrong(f"{REPORT}: {fault}")
+    say_statements(notes, report)
     if TRIALS in state.files:
         notes.say(f"{TRIALS} is a convenience; every number here comes from the records")
     if not notes.broken:
@@ -66,6 +78,9 @@ def _check_findings(state: State, notes: Notes, due: Sequence[Finding], given: S
     state.numbers = len(due)
     if len(given) != len(due):
         notes.wrong(f"{REPORT}: holds {len(given)} findings, the plan asks for {len(due)}")
+    if state.unshown:
+        bounded.check_findings(state, notes, due, given)
+        return
     for wanted, found in zip(due, given, strict=False):
         if _canonical(wanted) == _canonical(found):
             state.recomputed += 1
@@ -96,14 +111,16 @@ def _check_identity(state: State, notes: Notes, report: Report) -> None:
     assert state.key is not None
     if report.plan != state.plan:
         notes.wrong(f"{REPORT}: its plan is not plan/plan.json")
+    if report.draw != state.draw:
+        notes.wrong(f"{REPORT}: its draw is not draw/draw.json")
     sealed = state.seal.predicate
     if report.evidence.get("key") != state.key.fingerprint:
         notes.stranger(f"{REPORT}: names another key as the auditor's, {report.evidence.get('key')!r}")
     facts: dict[str, object] = {
-        "origin": state.plan.audit,
+        "origin": state.origin,
         "size": sealed.get("size"),
         "root": sealed.get("root"),
-        "attempts": len(state.entries),
+        "attempts": state.size,
         "slots": state.slots,
     }
     for name, value in facts.items():
@@ -132,27 +149,23 @@ def _wrong_totals(plan: Plan, records: Sequence[TrialRecord], report: Report) ->
                 yield f"totals/{subject}/{name} is {counted.get(name)}, recomputed {due[subject].get(name)}"
 
 
-def _wrong_facts(state: State, records: Sequence[TrialRecord], report: Report) -> Iterator[str]:
+def _exact_sums(
+    state: State, records: Sequence[TrialRecord], due: Sequence[Finding], report: Report
+) -> Iterator[str]:
+    """What follows from all records together: wrong where one of them is missing."""
     assert state.plan is not None
-    witnessed = report.evidence.get("cosigned") == len(records)
-    if report.limits != limits(state.plan, witnessed=witnessed):
-        yield "limits are not those of such an audit"
+    if dict(report.coverage) != dict(coverage(due)):
+        yield f"coverage is {dict(report.coverage)}, recomputed {dict(coverage(due))}"
+    yield from _wrong_totals(state.plan, records, report)
     if records and (report.started, report.ended) != span(records):
         yield f"started and ended are not those of the records, {span(records)}"
+    yield from wrong_deviations(state, records, report)
+    yield from wrong_comparisons(state, records, due, report)
 
 
-def _wrong_events(state: State, records: Sequence[TrialRecord], report: Report) -> Iterator[str]:
-    """The trials shown are those the plan's order puts first, and their transcripts stand as they were said."""
+def _wrong_limits(state: State, report: Report) -> Iterator[str]:
     assert state.plan is not None
-    due = list(shown(state.plan, records))
-    if [given.seq for given in report.events] != [seq for seq, _, _ in due]:
-        yield f"shows the trials {[given.seq for given in report.events]}, due are {[seq for seq, _, _ in due]}"
-        return
-    for given, (seq, record, metric) in zip(report.events, due, strict=True):
-        said = decode(read_blob(state.root / RUN, seq))["messages"]
-        if _plain(given) != _plain(event(seq, record, metric, said)):
-            yield f"event of record {seq} is not what the record and its transcript say"
-
-
-def _plain(value: Event) -> bytes:
-    return encode(value.model_dump(mode="json", by_alias=True))
+    witnessed = report.evidence.get("cosigned") == state.size
+    hosted = hosted_subjects(read_identity(state.root))
+    if report.limits != limits(state.plan, witnessed=witnessed, hosted=hosted):
+        yield "limits are not those of such an audit"

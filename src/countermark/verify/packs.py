@@ -212,17 +212,22 @@ def _say_who(state: State, notes: Notes, part: str, manifest: bytes) -> None:
 
 
 def _say_one(state: State, notes: Notes, part: str, one: PackSignature) -> None:
-    named = state.trust.roles.get(one.role, frozenset()) if state.trust is not None else frozenset()
     if one.role == "unknown":
         notes.say(f"{part}: a line by a key that is not at hand, {one.signer}, was not checked")
     elif one.role == "auditor":
         notes.say(f"{part}: accepted by {one.signer}, binding {one.predicate.get('binding')}")
-    elif one.signer in named:
-        notes.say(f"{part}: signed by {one.signer}, which you trust as developer")
-    elif named:
-        notes.stranger(f"{part}: signed by {one.signer}, which your policy does not trust as developer")
     else:
-        notes.say(f"{part}: signed by {one.signer}; your policy names no developer")
+        say_developer(state, notes, f"{part}: signed by {one.signer}", one.signer)
+
+
+def say_developer(state: State, notes: Notes, deed: str, signer: str) -> None:
+    """A developer's deed, with whether the reader trusts its key in that role."""
+    if state.trust is None or not state.trust.roles.get("developer"):
+        notes.say(f"{deed}; your policy names no developer")
+    elif state.trust.trusts(signer, "developer"):
+        notes.say(f"{deed}, which you trust as developer")
+    else:
+        notes.stranger(f"{deed}, which your policy does not trust as developer")
 
 
 def _read(state: State, name: str, most: int) -> bytes:

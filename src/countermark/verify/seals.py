@@ -4,17 +4,21 @@ from collections.abc import Iterator
 
 from countermark.canonical import digest
 from countermark.errors import EvidenceError, InvalidDocument, SignerUnknown, UnsafePath
+from countermark.evidence.countersign import split_signatures
 from countermark.evidence.directory import AUDITOR_KEY
 from countermark.evidence.dsse import (
     ACCEPTANCE_TYPE,
+    DRAW_TYPE,
     MAX_LINE,
     PACK_TYPE,
     PLAN_TYPE,
+    REDACTION_TYPE,
     REPORT_TYPE,
     Statement,
     open_statement,
 )
 from countermark.evidence.keys import parse_public_key
+from countermark.evidence.late import may_lie_beside
 from countermark.evidence.manifest import (
     MANIFEST,
     MAX_MANIFEST,
@@ -24,7 +28,9 @@ from countermark.evidence.manifest import (
     hash_file,
     parse_manifest,
 )
+from countermark.evidence.seed import MAX_PARTIES
 from countermark.files import read_capped
+from countermark.verify import redaction
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
@@ -54,8 +60,9 @@ def check_signatures(state: State, notes: Notes) -> None:
     if state.key is None:
         notes.wrong(f"{SIGNATURES}: cannot be checked without {AUDITOR_KEY}")
         return
-    state.seal = _open(state, notes, "", (REPORT_TYPE,))
+    state.seal = _open(state, notes, "", (REPORT_TYPE, REDACTION_TYPE))
     _open(state, notes, "plan/", (PLAN_TYPE,))
+    _open(state, notes, "draw/", (DRAW_TYPE,))
     unsigned = 0
     for part in sorted(_parts(state, "pack/")):
         if f"{part}{SIGNATURES}" in state.files:
@@ -80,9 +87,10 @@ def check_manifests(state: State, notes: Notes) -> None:
     if MANIFEST in state.files:
         _check_root(state, notes)
     if not notes.broken:
-        for part in ["plan/", *sorted(_parts(state, "pack/"))]:
+        for part in ["plan/", "draw/", *sorted(_parts(state, "pack/"))]:
             _check_part(state, notes, part)
-        notes.say(f"{len(state.digests)} files are those that were sealed")
+        notes.say(f"{len(state.digests) - len(state.later)} files are those that were sealed")
+    redaction.read(state, notes)
 
 
 def _open(state: State, notes: Notes, part: str, kinds: tuple[str, ...]) -> Statement | None:
@@ -93,7 +101,10 @@ def _open(state: State, notes: Notes, part: str, kinds: tuple[str, ...]) -> Stat
         return None
     try:
         assert state.key is not None
-        statement = open_statement(_read(state, name, MAX_LINE), [state.key])
+        data = _read(state, name, MAX_LINE * (1 + MAX_PARTIES if part == "plan/" else 1))
+        # Developers' lines over the plan, after the auditor's, are stage 4's to check: it knows their packs.
+        line = split_signatures(data)[0] if part == "plan/" else data
+        statement = open_statement(line, [state.key])
     except SignerUnknown as error:
         notes.stranger(f"{name}: {error.message}")
         return None
@@ -144,7 +155,15 @@ def _check_root(state: State, notes: Notes) -> None:
     except InvalidDocument as error:
         notes.wrong(f"{MANIFEST}: {'; '.join(error.faults[:5])}")
         return
-    for issue in compare(expected, state.digests):
+    beside = {name for name in state.digests if name not in expected and may_lie_beside(name)}
+    if beside:
+        notes.say(
+            f"came after the seal: {', '.join(sorted(beside)[:9])}; what that is worth is stage 10's to say"
+        )
+        state.later = frozenset(beside)
+    for issue in compare(
+        expected, {name: state.digests[name] for name in state.digests if name not in beside}
+    ):
         notes.wrong(str(issue) if issue.file not in state.odd else f"{issue.file}: {state.odd[issue.file]}")
     for name, why in state.odd.items():
         if name not in expected and name not in OUTSIDE:

@@ -1,18 +1,22 @@
-"""Stage 7: each transcript is the one committed to, shows a planned scenario, and gets the recorded grade again."""
+"""Stage 7: each transcript is the one committed to, shows a planned scenario, and gets the recorded grade again.
 
-import json
-from collections.abc import Mapping
+Of a transcript that is withheld in part, whatever its disclosed parts allow is checked.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from countermark.canonical import InvalidJson, decode, digest
+from countermark.canonical import InvalidJson
 from countermark.errors import CountermarkError, EvidenceError
-from countermark.evidence.codec import from_checked
 from countermark.evidence.directory import RUN
-from countermark.evidence.items import item_leaf
-from countermark.evidence.lines import MAX_BLOB, blob_name, read_blob
-from countermark.evidence.merkle import blob_commitment, root_of
+from countermark.evidence.lines import blob_name, read_blob
+from countermark.evidence.parts import Blob, parse_blob
 from countermark.graders import Grader, load_grader
 from countermark.records import PlannedTest, Status, Transcript
+from countermark.verify import redaction
+from countermark.verify.items import Items
+from countermark.verify.opening import Opened, PartWithheld, open_transcript
 from countermark.verify.state import Entry, State
 from countermark.verify.verdict import Notes
 
@@ -20,22 +24,30 @@ STRANGERS_DATA = (ValueError, LookupError, TypeError, AttributeError, Arithmetic
 """What somebody else's code may raise on data that somebody else again has made up."""
 _MAX_FAULTS = 100
 _SCRIPTED = ("dialogue", "desk")
+_NOT_INSTALLED = "their grader is not installed in that version"
+_NOT_SHOWN = "what their grader reads is withheld"
 
 
 def check(state: State, notes: Notes) -> None:
     """Read each transcript once, in the log's order."""
     assert state.plan is not None
-    tests = {test.id: (_grader(test, notes), test.grader_options) for test in state.plan.tests}
-    planned = {test.id: test for test in state.plan.tests}
-    items = Items(state.plan.seed)
-    not_graded = 0
-    for seq, entry in enumerate(state.entries):
-        name = f"{RUN}/{blob_name(seq)}"
+    assert state.draw is not None
+    redaction.read_items(state, notes)
+    examiner = Examiner(state, notes)
+    not_graded: Counter[str] = Counter()
+    hidden = state.redaction.transcripts if state.redaction else {}
+    for entry in state.entries:
+        name = f"{RUN}/{blob_name(entry.seq)}"
+        if name not in state.files and name not in state.odd:
+            if entry.seq not in hidden:
+                notes.wrong(f"{name}: is missing, and no signed list withholds it")
+            continue
         try:
-            transcript = _read(state, seq, entry, items)
-            _check_script(planned[entry.record.test], entry, transcript)
-            not_graded += not _grade_again(entry, transcript, *tests[entry.record.test])
-            state.disclosed += 1
+            opened, why_not = examiner.examine(entry, parse_blob(read_blob(state.root / RUN, entry.seq)))
+            not_graded.update([why_not] if why_not else [])
+            if state.identity is not None and not _unshown(opened, "exchanges"):
+                state.identity.hear(entry.record, opened.transcript.exchanges)
+            _count(state, entry, opened)
         except EvidenceError as error:
             notes.wrong(f"{name}: {error.message}")
         except InvalidJson as error:
@@ -44,81 +56,107 @@ def check(state: State, notes: Notes) -> None:
             notes.wrong(f"over {_MAX_FAULTS} faults; the rest is not listed")
             return
     for test in state.plan.tests:
-        _check_items(test, items, notes)
-    if not_graded:
-        notes.partial(
-            f"{not_graded} transcripts were not graded again: their grader is not installed in that version"
-        )
-    if not notes.broken:
-        notes.say(
-            f"{state.disclosed} transcripts are those committed to; {state.disclosed - not_graded} need no grade or get it again"
-        )
+        examiner.items.check(test, state.draw.items[test.id], notes)
+    _say(state, not_graded, notes)
+    if state.identity is not None:
+        state.identity.conclude(notes)
 
 
-class Items:
-    """The scenario of each item, by its leaf; all subjects that ran an item must have met the same one."""
+class Examiner:
+    """Checks one transcript after another against its record, the plan and the scenarios seen before."""
 
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
-        self._seen: dict[tuple[str, int], str] = {}
-        self._leaves: dict[str, dict[int, bytes]] = {}
+    def __init__(self, state: State, notes: Notes) -> None:
+        assert state.plan is not None
+        self.items = Items(state.seed, state.items, state.leaves)
+        self._tests = {test.id: test for test in state.plan.tests}
+        self._graders = {test.id: _grader(test, notes) for test in state.plan.tests}
 
-    def take(self, test: str, item: int, scenario: Mapping[str, Any]) -> None:
-        """Note the scenario. Raises `EvidenceError` where it is not the one seen before."""
-        spelling = digest(json.dumps(scenario, sort_keys=True).encode())
-        if self._seen.setdefault((test, item), spelling) != spelling:
-            raise EvidenceError(f"item {item} of {test} was another scenario in an earlier transcript")
-        leaves = self._leaves.setdefault(test, {})
-        if item not in leaves:
-            leaves[item] = item_leaf(self._seed, test, item, scenario)
+    def examine(self, entry: Entry, blob: Blob) -> tuple[Opened, str]:
+        """The transcript opened, and why it was not graded again, or nothing.
 
-    def leaves(self, test: str) -> dict[int, bytes]:
-        """Item to leaf, for the items seen."""
-        return self._leaves.get(test, {})
-
-
-def _read(state: State, seq: int, entry: Entry, items: Items) -> Transcript:
-    data = read_blob(state.root / RUN, seq)
-    if blob_commitment(entry.blob_salt, data).hex() != entry.commitment:
-        raise EvidenceError("is not the transcript that the record commits to")
-    value = decode(data, max_bytes=MAX_BLOB)
-    transcript = from_checked(Transcript, data)
-    items.take(entry.record.test, entry.record.item, value["scenario"])
-    _agree(entry, transcript)
-    return transcript
+        Raises:
+            EvidenceError: It is not the one committed to, or it and its record, the plan or its grade do not agree.
+            InvalidJson: It is malformed.
+        """
+        opened = open_transcript(blob, entry.commitment)
+        record = entry.record
+        if opened.scenario is not None:
+            self.items.take(record.test, record.item, opened.scenario)
+        _agree(entry, opened)
+        test = self._tests.get(record.test)
+        if test is None:
+            raise EvidenceError(f"is of a test that was not planned, {record.test}")
+        _check_script(test, entry, opened)
+        return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test.grader_options)
 
 
-def _agree(entry: Entry, transcript: Transcript) -> None:
-    record, scenario = entry.record, transcript.scenario
-    pairs: dict[str, tuple[object, object]] = {
-        "scenario": (record.scenario, scenario.id),
-        "test": (record.test, scenario.test),
-        "arm": (record.arm, scenario.arm),
-        "cluster": (record.cluster, scenario.cluster),
-        "tags": (dict(record.tags), dict(scenario.tags)),
-        "published": (dict(record.published), dict(transcript.published)),
-        "usage": (record.usage, transcript.usage),
-        "success": (record.status is Status.OK, transcript.fault is None),
-        "request ids": (
-            record.request_ids,
-            tuple(one.request_id for one in transcript.exchanges if one.request_id),
-        ),
-    }
-    if record.status is not Status.OK:
-        pairs["reason"] = (record.reason, transcript.fault)
-    if record.status in (Status.INTERRUPTED, Status.NOT_RUN):
-        pairs["number of turns"] = (0, len(transcript.messages))
-    for what, (recorded, shown) in pairs.items():
-        if recorded != shown:
-            raise EvidenceError(f"the record's {what} is {recorded!r}, the transcript's {shown!r}")
+def _count(state: State, entry: Entry, opened: Opened) -> None:
+    if opened.withheld:
+        state.in_part[entry.seq] = opened.parts
+        state.unquotable.update([entry.seq] if _unshown(opened, "messages") else [])
+    else:
+        state.disclosed += 1
 
 
-def _check_script(test: PlannedTest, entry: Entry, transcript: Transcript) -> None:
-    """Where the driver is a script, what was put to the subject is the scenario's dialogue, to the end if it answered."""
-    if test.driver not in _SCRIPTED:
+def _say(state: State, not_graded: Counter[str], notes: Notes) -> None:
+    for why, count in sorted(not_graded.items()):
+        notes.partial(f"{count} transcripts were not graded again: {why}")
+    if notes.broken:
         return
-    script = transcript.scenario.dialogue
-    put = tuple(message for message in transcript.messages if message.role in ("system", "user"))
+    shown, graded = state.disclosed + len(state.in_part), not_graded.total()
+    in_part = f", {len(state.in_part)} of them disclosed in part" if state.in_part else ""
+    notes.say(
+        f"{shown} transcripts are those committed to{in_part}; {shown - graded} need no grade or get it again"
+    )
+    if shown < state.size:
+        notes.say(
+            f"{state.size - shown} transcripts are withheld: stage 9 holds them against the signed list"
+        )
+
+
+def _agree(entry: Entry, opened: Opened) -> None:
+    shown = opened.transcript
+    if entry.record.status in (Status.INTERRUPTED, Status.NOT_RUN) and not _unshown(opened, "messages"):
+        _same("number of turns", 0, len(shown.messages))
+    for what, recorded, said in _pairs(entry, opened):
+        _same(what, recorded, said)
+
+
+def _pairs(entry: Entry, opened: Opened) -> Iterator[tuple[str, object, object]]:
+    record, transcript = entry.record, opened.transcript
+    if not _unshown(opened, "scenario"):
+        scenario = transcript.scenario
+        yield "scenario", record.scenario, scenario.id
+        yield "test", record.test, scenario.test
+        yield "arm", record.arm, scenario.arm
+        yield "cluster", record.cluster, scenario.cluster
+        yield "tags", dict(record.tags), dict(scenario.tags)
+    yield "published", dict(record.published), dict(transcript.published)
+    yield "usage", record.usage, transcript.usage
+    yield "success", record.status is Status.OK, transcript.fault is None
+    if record.status is not Status.OK:
+        yield "reason", record.reason, transcript.fault
+    if not _unshown(opened, "exchanges"):
+        named = tuple(one.request_id for one in transcript.exchanges if one.request_id)
+        yield "request ids", record.request_ids, named
+
+
+def _same(what: str, recorded: object, said: object) -> None:
+    if recorded != said:
+        raise EvidenceError(f"the record's {what} is {recorded!r}, the transcript's {said!r}")
+
+
+def _unshown(opened: Opened, *fields: str) -> bool:
+    return not opened.withheld.isdisjoint(fields)
+
+
+def _check_script(test: PlannedTest, entry: Entry, opened: Opened) -> None:
+    """Where the driver is a script, what was put to the subject is the scenario's dialogue, to the end if it answered."""
+    if test.driver not in _SCRIPTED or _unshown(opened, "scenario", "messages"):
+        return
+    script = opened.transcript.scenario.dialogue
+    roles = ("system", "developer", "user")
+    put = tuple(message for message in opened.transcript.messages if message.role in roles)
     whole = test.driver == "dialogue" and entry.record.status is Status.OK
     if put != script[: len(put)] or (whole and len(put) < len(script)):
         raise EvidenceError("what was put to the subject is not the scenario's dialogue")
@@ -134,15 +172,17 @@ def _grader(test: PlannedTest, notes: Notes) -> Grader | None:
 
 def _grade_again(
     entry: Entry, transcript: Transcript, grader: Grader | None, options: Mapping[str, Any]
-) -> bool:
-    """Grade once more and compare; False where this installation cannot."""
+) -> str:
+    """Grade once more and compare; why that cannot be done here, or nothing."""
     record = entry.record
     if record.status is not Status.OK:
-        return True
+        return ""
     if grader is None or grader.reference != record.grader:
-        return False
+        return _NOT_INSTALLED
     try:
         grade = grader(transcript, options)
+    except PartWithheld:
+        return _NOT_SHOWN
     except (CountermarkError, *STRANGERS_DATA) as error:
         raise EvidenceError(f"{record.grader} cannot grade it ({error})") from error
     again = (grade.outcome, dict(grade.labels), grade.reason)
@@ -151,14 +191,4 @@ def _grade_again(
             f"{record.grader} grades it {grade.outcome} {dict(grade.labels)} ({grade.reason}), "
             f"the record says {record.outcome} {dict(record.labels)} ({record.reason})"
         )
-    return True
-
-
-def _check_items(test: PlannedTest, items: Items, notes: Notes) -> None:
-    leaves = items.leaves(test.id)
-    if len(leaves) < test.items:
-        notes.partial(
-            f"{test.id}: {len(leaves)} of {test.items} scenarios are disclosed, so their root stays unchecked"
-        )
-    elif root_of(leaves[index] for index in sorted(leaves)).hex() != test.items_root:
-        notes.wrong(f"{test.id}: its scenarios are not those that the plan committed to")
+    return ""

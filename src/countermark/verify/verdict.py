@@ -39,8 +39,10 @@ class Figures:
     """The counts that the closing lines show: transcripts disclosed of those recorded, numbers recomputed of those due."""
 
     disclosed: int = 0
+    in_part: int = 0
     records: int = 0
     recomputed: int = 0
+    bounded: int = 0
     numbers: int = 0
     binding: str = "not checked"
     lacking: str = ""
@@ -70,8 +72,10 @@ class Verdict:
             f"POLICY: {self._policy()}",
             f"IDENTITY-BINDING: {figures.binding}",
             f"TIME: the signers' own clocks; {figures.witnessed or 'no outside anchor'}",
-            f"DISCLOSED: {figures.disclosed}/{figures.records} transcripts",
-            f"NUMBERS: recomputed {figures.recomputed}/{figures.numbers}",
+            f"DISCLOSED: {figures.disclosed}/{figures.records} transcripts"
+            + (f", {figures.in_part} more in part" if figures.in_part else ""),
+            f"NUMBERS: recomputed {figures.recomputed}/{figures.numbers}"
+            + (f" bounded {figures.bounded}" if figures.bounded else ""),
             NOT_PROVEN,
         ]
 
