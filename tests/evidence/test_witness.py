@@ -386,3 +386,21 @@ def test_malformed_demands(tmp_path: Path, rule: str) -> None:
     )
     with pytest.raises(InvalidDocument, match="trust-malformed"):
         read_trust(tmp_path)
+
+
+def test_an_audit_is_drawn_and_run_once() -> None:
+    """A log's name ends in the digest of its draw: a second draw of one audit is a second log, and is refused."""
+    witness = Witness(WITNESS, "lab.example/witness", {})
+    for origin, expected in (
+        (f"{'0' * 32}/{'1' * 64}", None),
+        (f"{'0' * 32}/{'2' * 64}", 403),
+        (f"{'3' * 32}/{'1' * 64}", None),
+    ):
+        log = note(0, [], origin=origin)
+        asked = Submission(old=0, proof=(), note=log)
+        if expected is None:
+            assert witness.add(asked, KEY.public, time=1)
+        else:
+            with pytest.raises(Refused, match="once") as refused:
+                witness.add(asked, KEY.public, time=1)
+            assert refused.value.status == expected

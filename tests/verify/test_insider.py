@@ -326,3 +326,34 @@ def test_another_way_to_check_is_named(tmp_path: Path) -> None:
     verdict = check(audit)
     assert verdict.exit_code == 4
     assert any("do not run what stands in it" in detail for detail in verdict.stages[4].details)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda plan: plan["tests"][0]["metrics"][0].update(arm="nowhere"), "an arm that has no items"),
+        (lambda plan: plan["tests"][0].update(caps={"leaked": 10}), "caps are not one for each metric"),
+        (
+            lambda plan: plan["tests"][0]["metrics"].append(plan["tests"][0]["metrics"][0]),
+            "a metric stands twice",
+        ),
+        (lambda plan: plan.update(created="\u0000"), "is no time"),
+        (lambda plan: plan.pop("schema"), "/schema: is missing"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_malformed(tmp_path: Path, change: Any, said: str) -> None:
+    audit = make_audit(tmp_path / "audit")
+    rewrite(audit / "plan/plan.json", change)
+    reseal(audit)
+    verdict = check(audit)
+    assert said in faults(verdict, 4)
+    assert verdict.exit_code in (1, 2)
+
+
+def test_a_draw_spelled_otherwise_is_malformed(tmp_path: Path) -> None:
+    """One space more would be another log to a witness that knows the first."""
+    audit = make_audit(tmp_path / "audit")
+    path = audit / "draw/draw.json"
+    path.write_bytes(path.read_bytes().replace(b'"items":', b'"items": '))
+    reseal(audit)
+    assert "is not in canonical form" in faults(check(audit), 4)

@@ -299,6 +299,8 @@ class _Run:
 
     def needless(self, slot: Slot) -> bool:
         """Whether the arm of a slot is over. Those that are under way then are recorded all the same, and not counted."""
+        if slot.number in self.attempts:
+            return False  # begun before a kill: it gets its final attempt
         arm = self.arms.get((slot.subject, slot.test, self.audit.scenario(slot).arm))
         return arm is not None and arm.over
 

@@ -137,7 +137,7 @@ def _read_battery(root: Path, manifest_name: str, name: str, *, prove: bool = Tr
     return Battery(manifest=manifest, tests=tuple(test for test in tests if test is not None))
 
 
-def _read_test(root: Path, test_id: str, issues: Issues, *, prove: bool) -> BatteryTest | None:
+def _read_test(root: Path, test_id: str, issues: Issues, *, prove: bool = True) -> BatteryTest | None:
     before = len(issues)
     manifest = validate(
         TestManifest, read_yaml(root, f"{test_id}/test.yaml", issues), f"{test_id}/test.yaml", issues

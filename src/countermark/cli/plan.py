@@ -220,6 +220,11 @@ def _described(planned: Plan) -> dict[str, Any]:
                 "version": test.version,
                 "items": test.items,
                 "arms": test.arms,
+                "caps": test.caps,
+                "grader": test.grader,
+                "grader_options": test.grader_options,
+                "min_graded": test.min_graded,
+                "digest": test.digest,
                 "metrics": [
                     metric.model_dump(include={"id", "arm", "label", "better", "limit", "target"})
                     for metric in test.metrics
@@ -238,15 +243,20 @@ def _print(shown: dict[str, Any]) -> None:
     for test in shown["tests"]:
         arms = ", ".join(f"{arm} {count}" for arm, count in test["arms"].items())
         click.echo(f"  test     {test['id']} {test['version']}: {test['items']} scenarios ({arms})")
+        options = ", ".join(f"{name} {value}" for name, value in test["grader_options"].items())
+        click.echo(
+            f"             graded by {test['grader']}{f' ({printable(options)})' if options else ''}; "
+            f"a metric needs {test['min_graded']} verdicts; folder {test['digest'][:16]}…"
+        )
         for metric in test["metrics"]:
             limit = f", limit {metric['limit']}, target {metric['target']}" if metric["limit"] else ""
+            cap = f", at most {test['caps'][metric['id']]} trials" if metric["id"] in test["caps"] else ""
             click.echo(
-                f"             {metric['id']}: {metric['label']} in {metric['arm']}, {metric['better']} is better{limit}"
+                f"             {metric['id']}: {metric['label']} in {metric['arm']}, {metric['better']} is better{limit}{cap}"
             )
-    rules = ", ".join(
-        f"{name} {value}" for name, value in shown["rules"].items() if not isinstance(value, dict)
-    )
-    click.echo(f"  rules    {rules}")
+    for name, value in shown["rules"].items():
+        said = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else value
+        click.echo(f"  rule     {name}: {said if said not in (None, []) else 'none'}")
     seed = shown["seed"]
     click.echo(f"  seed     auditor's part committed to by {seed['auditor']}")
     for commitment in seed["developers"]:

@@ -26,7 +26,17 @@ from countermark.evidence.parts import MESSAGE, SCENARIO, Part, body, format_par
 from countermark.evidence.reveal import ITEMS, RevealedItem, format_items
 from countermark.evidence.seed import MAX_SEED, SEED, Seed, parse_seed
 from countermark.evidence.selecting import part_kinds, whole_blob
-from countermark.evidence.withholding import FOLDER, LIST, ORIGINAL, SEALED, SUPERSEDED, Decision, Redaction
+from countermark.evidence.withholding import (
+    FOLDER,
+    LIST,
+    MAX_LIST,
+    ORIGINAL,
+    SEALED,
+    SUPERSEDED,
+    Decision,
+    Redaction,
+    parse_redaction,
+)
 from countermark.files import read_capped, walk, write_atomic
 
 if TYPE_CHECKING:
@@ -74,7 +84,12 @@ def redact(
     """
     if out.exists():
         raise UsageError(f"{out} is there already", hint="choose another --out; nothing is overwritten")
+    if out.resolve().is_relative_to(audit.resolve()):
+        raise UsageError(
+            f"{out} lies in the audit itself, whose seal it would break", hint="choose another --out"
+        )
     sealed = open_seal(audit, key)
+    _of_same_audit(before, sealed)
     draft = out.with_name(f".{out.name}.{getpid()}.draft")
     try:
         copy = _Copy(audit, draft, decisions, sealed)
@@ -87,6 +102,17 @@ def redact(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return redaction
+
+
+def _of_same_audit(before: Path | None, sealed: Statement) -> None:
+    if before is None:
+        return
+    earlier = parse_redaction(read_capped(before / LIST, max_bytes=MAX_LIST, name=LIST))
+    if earlier.original != sealed.subjects[MANIFEST]:
+        raise UsageError(
+            f"{before} is a copy of another audit",
+            hint="name the audit that the copy was made of with --from",
+        )
 
 
 def open_seal(audit: Path, key: SigningKey) -> Statement:

@@ -98,7 +98,8 @@ class Witness:
             time: Seconds since 1970.
 
         Raises:
-            Refused: 400 malformed or shrinking, 403 not signed by the key of that log or by none that is served, 404 a
+            Refused: 400 malformed or shrinking, 403 not signed by the key of that log or by none that is served, or
+                a second log of one audit, 404 a
                 new log without a key, 409 grown from another size than the one remembered, or another root at it, 422
                 the proof does not hold, 503 too many logs.
         """
@@ -107,6 +108,8 @@ class Witness:
             seen = self.logs.get(checkpoint.origin)
             _check_growth(submission, checkpoint, seen)
             now = Seen(size=checkpoint.size, root_hex=checkpoint.root_hex, key=key.raw)
+            if seen is None and any(_same_audit(known, checkpoint.origin) for known in self.logs):
+                raise Refused(403, "another log of this audit was cosigned: a plan is drawn and run once")
             if seen is None and len(self.logs) >= MAX_LOGS:
                 raise Refused(503, f"this witness keeps {MAX_LOGS} logs and takes no more")
             if now != seen:
@@ -130,6 +133,12 @@ class Witness:
             return open_note(submission.note, key), key
         except (EvidenceError, SignerUnknown) as error:
             raise Refused(403, error.message) from error
+
+
+def _same_audit(one: str, other: str) -> bool:
+    """Whether two logs bear one audit's name, `<audit>/<digest of its draw>`: then a plan was drawn twice."""
+    audit, found, _ = one.partition("/")
+    return bool(found) and other.startswith(f"{audit}/")
 
 
 def _check_growth(submission: Submission, checkpoint: Checkpoint, seen: Seen | None) -> None:

@@ -3,14 +3,14 @@
 import re
 from typing import TypeVar
 
-from countermark.canonical import InvalidJson, decode
+from countermark.canonical import InvalidJson, decode, encode
 from countermark.evidence.directory import DRAW, HOW_TO_CHECK, PLAN, REPORT, RUN, how_to_check, log_origin
 from countermark.evidence.items import LEAVES, MAX_LEAVES, parse_leaves
 from countermark.evidence.late import may_lie_beside
 from countermark.evidence.manifest import MANIFEST
 from countermark.evidence.merkle import root_of
 from countermark.files import read_capped
-from countermark.records import Draw, Plan, PlannedSubject
+from countermark.records import Draw, Plan, PlannedSubject, PlannedTest
 from countermark.verify import countersigned
 from countermark.verify.packs import check_received
 from countermark.verify.state import State
@@ -19,6 +19,8 @@ from countermark.verify.verdict import Notes
 Written = TypeVar("Written", Plan, Draw)
 MAX_PLAN = 64 * 1024 * 1024
 MAX_SLOTS = 50_000_000
+_MAX_METRICS, _MAX_CAPS = 40, 200_000
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _PART = re.compile(
     r"MANIFEST\.sha256|signatures\.intoto\.jsonl|VERIFY\.txt|trials\.parquet|keys/(auditor|witness/[0-9a-f]{64})\.pub\.pem"
     r"|pack/[^/]+/.+|plan/(plan\.json|auditor\.pub\.pem|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
@@ -97,6 +99,8 @@ def _parsed(state: State, notes: Notes, name: str, kind: type[Written]) -> Writt
     if "schema" not in value:
         notes.malformed(f"{name}: /schema: is missing")
         return None
+    if encode(value) != data:
+        notes.malformed(f"{name}: is not in canonical form, so another spelling of it would be another log")
     return found
 
 
@@ -151,8 +155,27 @@ def _check_plan(state: State, notes: Notes) -> None:
     for test in state.plan.tests:
         if sum(test.arms.values()) != test.items:
             notes.malformed(f"{PLAN}: {test.id}: its arms do not add up to its items")
+        _check_metrics(state.plan, test, notes)
+    if not _TIME.fullmatch(state.plan.created):
+        notes.malformed(f"{PLAN}: /created: {state.plan.created!r} is no time")
     if state.slots > MAX_SLOTS:
         notes.malformed(f"{PLAN}: asks for {state.slots} trials, over the limit of {MAX_SLOTS}")
+
+
+def _check_metrics(plan: Plan, test: PlannedTest, notes: Notes) -> None:
+    """Metrics are few, each of an arm that is there; caps are of metrics and no larger than their arms."""
+    names = [metric.id for metric in test.metrics]
+    if len(set(names)) < len(names) or len(names) > _MAX_METRICS:
+        notes.malformed(f"{PLAN}: {test.id}: a metric stands twice, or there are over {_MAX_METRICS}")
+    if any(metric.arm not in test.arms for metric in test.metrics):
+        notes.malformed(f"{PLAN}: {test.id}: a metric is of an arm that has no items")
+        return
+    most = {metric.id: test.arms[metric.arm] * plan.rules.epochs for metric in test.metrics}
+    expected = set(names) if plan.rules.stopping is not None else set()
+    if set(test.caps) != expected or any(cap > most[name] for name, cap in test.caps.items()):
+        notes.malformed(f"{PLAN}: {test.id}: caps are not one for each metric, within what its arm has")
+    elif sum(test.caps.values()) > _MAX_CAPS:
+        notes.malformed(f"{PLAN}: {test.id}: caps add up to over {_MAX_CAPS} trials")
 
 
 def _check_packs(state: State, notes: Notes) -> None:

@@ -54,6 +54,7 @@ def check(state: State, notes: Notes) -> None:
         return
     _check_end(state, notes, frontier, checkpoints)
     _tell(notes, slots.faults_at_end(state.slots, len(state.unshown)))
+    state.holes = slots.holes
     slots.say(notes)
     _check_blob_names(state, notes)
     witnesses.check(state, notes, checkpoints.keys(), frontier.size)

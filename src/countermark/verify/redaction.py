@@ -167,6 +167,9 @@ def _superseded(state: State, redaction: Redaction) -> Iterator[str]:
         if digest(data) != named or sealed.predicate.get("redaction_sha256") != named:
             yield f"{folder}/redaction.json: is not the list that the one after it supersedes"
             return
+        if earlier.original != redaction.original:
+            yield f"{folder}/redaction.json: is the list of a copy of another audit"
+            return
         named = earlier.supersedes
     if named is not None:
         yield f"{SUPERSEDED}/: lacks the list {named}, which a later one supersedes"

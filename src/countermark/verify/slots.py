@@ -2,9 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from countermark.analysis import ArmKey, Slot, arm_of, arms_of, queue
+from countermark.analysis import Arm, ArmKey, Slot, arm_of, arms_of, queue
 from countermark.records import Outcome, Plan, Status, TrialRecord
 from countermark.verify.verdict import Notes
 
@@ -20,9 +20,11 @@ class Slots:
     """
 
     def __init__(self, plan: Plan, seed: str | None, most: int) -> None:
-        asked = sum(test.items for one in plan.subjects for test in plan.tests if test.id in one.tests)
-        self._excess = asked * plan.rules.epochs > most
-        self._queue = None if seed is None or self._excess else queue(plan, seed)
+        self._seed = seed
+        self._most = most
+        self._round = sum(test.items for one in plan.subjects for test in plan.tests if test.id in one.tests)
+        self._excess = self._round > most
+        self._rounds: dict[int, tuple[Slot, ...]] = {}
         self._tests = {test.id: test for test in plan.tests}
         self._takes = {subject.id: frozenset(subject.tests) for subject in plan.subjects}
         self._replayed = {subject.id for subject in plan.subjects if subject.kind == "recording"}
@@ -36,6 +38,8 @@ class Slots:
         self._plan = plan
         self._finals: list[TrialRecord] = []
         self._spared = 0
+        self.holes: dict[ArmKey, int] = {}
+        """Arm to how many of its trials that were due have no final attempt among the disclosed records."""
         self.unshown = 0
         """How many records before the next are not disclosed: an attempt that seems to lack may be one of them."""
 
@@ -62,7 +66,7 @@ class Slots:
             for slot in sorted(set(self._attempts) - self._final):
                 yield f"slot {slot} has no final attempt"
         if self._plan.rules.stopping is not None:
-            yield from () if withheld else self._faults_of_arms()
+            yield from self._faults_of_arms(withheld)
         elif not slots - withheld <= len(self._final) <= slots:
             yield f"{len(self._final)} trials have a final attempt, the plan asks for {slots}"
 
@@ -70,35 +74,80 @@ class Slots:
         """What the stopping rules spared, or why that could not be seen."""
         if self._plan.rules.stopping is None:
             return
-        if self._queue is None:
+        if self._seed is None:
             notes.partial(
                 "the seed is not revealed, so that no trial but the needless ones was left out is not checked"
+            )
+        elif self._holes:
+            notes.partial(
+                f"{self._holes} trials that were due are not disclosed: so many of the withheld records are theirs"
             )
         elif self._spared:
             notes.say(
                 f"{self._spared} trials were needless by the plan's stopping rules, and no other was left out"
             )
 
-    def _faults_of_arms(self) -> Iterator[str]:
-        """A slot may lack its trial only where its arm was over, by the rules, before its turn came."""
-        if self._queue is None:
+    def _faults_of_arms(self, withheld: int) -> Iterator[str]:
+        """A slot may lack its trial only where its arm was over, by the rules, before its turn came; or it is withheld.
+
+        Slots are taken in queue order. So where outcomes are missing, and the rules cannot be replayed to the end, at least
+        every gap before the last trial made was due.
+        """
+        if self._seed is None:
             return
         due: dict[ArmKey, list[int]] = defaultdict(list)
-        for slot in self._queue:
+        reached = max((record.epoch for record in self._finals), default=0) + 1
+        for slot in (slot for epoch in range(reached) for slot in self._round_of(epoch)):
             due[slot.subject, slot.test, self._arm(slot)].append(slot.number)
         arms = arms_of(self._plan, due)
         for record in self._finals:
             key = (record.subject, record.test, record.arm)
             if key in arms:
                 arms[key].take(record.slot, record.labels if record.outcome is Outcome.GRADED else {})
+        later = self._plan.rules.epochs - reached
         for key, slots in due.items():
-            closed = arms[key].closed_at if key in arms else None
-            missing = [slot for slot in slots[:closed] if slot not in self._final]
-            self._spared += (
-                sum(slot not in self._final for slot in slots[closed:]) if closed is not None else 0
-            )
-            if missing:
-                yield f"{key[0]}, {key[1]}, {key[2]}: slot {missing[0]} and {len(missing) - 1} more lack a final attempt, and were due"
+            missing = self._due_and_missing(slots, arms.get(key))
+            more = 0 if key in arms and (arms[key].over or self._gaps(slots)) else later * len(slots)
+            self.holes[key] = len(missing) + more
+            if self.holes[key] and not withheld:
+                named = (
+                    f"slot {missing[0]} and {len(missing) - 1 + more} more"
+                    if missing
+                    else f"{more} later slots"
+                )
+                yield f"{key[0]}, {key[1]}, {key[2]}: {named} lack a final attempt, and were due"
+            if key in arms and arms[key].over:
+                self._spared += later * len(slots)
+        if self._holes > withheld > 0:
+            yield f"{self._holes} trials that were due lack a final attempt, {withheld} records are withheld"
+
+    def _due_and_missing(self, slots: Sequence[int], arm: Arm | None) -> list[int]:
+        """The slots of an arm that lack their final attempt though they were due, as far as that can be told."""
+        if arm is not None and arm.over:
+            self._spared += sum(slot not in self._final for slot in slots[arm.closed_at :])
+            return [slot for slot in slots[: arm.closed_at] if slot not in self._final]
+        # Without a gap every outcome so far is known, and the rules want more; so do arms that no rule ends.
+        gaps = [] if arm is None else self._gaps(slots)
+        return gaps or [slot for slot in slots if slot not in self._final]
+
+    def _gaps(self, slots: Sequence[int]) -> list[int]:
+        """Slots without a final attempt before the last one with one."""
+        made = [place for place, slot in enumerate(slots) if slot in self._final]
+        return [slot for slot in slots[: made[-1] if made else 0] if slot not in self._final]
+
+    @property
+    def _holes(self) -> int:
+        return sum(self.holes.values())
+
+    def _round_of(self, epoch: int) -> tuple[Slot, ...]:
+        """One epoch of the queue, made when it is first asked for."""
+        if epoch not in self._rounds:
+            assert self._seed is not None
+            if self._round * (len(self._rounds) + 1) > self._most + self._round:
+                self._excess = True
+                return ()
+            self._rounds[epoch] = queue(self._plan, self._seed, range(epoch, epoch + 1))
+        return self._rounds[epoch]
 
     def _arm(self, slot: Slot) -> str:
         """Where the plan does not number items by arm, a test counts as one."""
@@ -119,7 +168,7 @@ class Slots:
         if record.started < self._created:
             yield f"started at {record.started}, before the plan was made at {self._created}"
         trial = (record.subject, record.test, record.item, record.epoch)
-        if self._queue is not None and not self._is_due(record):
+        if self._seed is not None and not self._excess and not self._is_due(record):
             yield f"slot {record.slot} stands for another trial in the order that the seed makes"
         if self._trial_of.setdefault(record.slot, trial) != trial:
             yield f"slot {record.slot} stood for another trial before"
@@ -128,10 +177,12 @@ class Slots:
 
     def _is_due(self, record: TrialRecord) -> bool:
         """Whether the seeded order has this trial in this place; a place outside it is told at the end."""
-        assert self._queue is not None
-        if not 0 <= record.slot < len(self._queue):
+        if not 0 <= record.slot < self._round * self._epochs:
             return True
-        due = self._queue[record.slot]
+        slots = self._round_of(record.slot // self._round)
+        if not slots:
+            return True
+        due = slots[record.slot % self._round]
         return (due.subject, due.test, due.item, due.epoch) == (
             record.subject,
             record.test,

@@ -58,6 +58,9 @@ class State:
     """Stage 4."""
     draw: "Draw | None" = None
     """Stage 4."""
+    holes: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Stage 6: subject, test and arm to how many trials that were due are not among the disclosed records; empty where
+    no stopping rule could be replayed."""
     leaves: dict[str, list[bytes]] = field(default_factory=dict)
     """Stage 4: the leaf of every scenario drawn, by test."""
     origin: str = ""
