@@ -29,7 +29,7 @@ format: $(STAMP_DEV)
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-# Ratios against a baseline measured in the same run; a quarter of an hour in all.
+# Ratios against a baseline measured in the same run, and the statistics tables in short; half an hour in all.
 bench: $(STAMP_DEV)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/throughput.py
@@ -37,6 +37,9 @@ bench: $(STAMP_DEV)
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/refusal_agreement.py
 	$(BIN)/python benchmarks/planted_coverage.py --seeds 20
+	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/coverage.py --quick
+	$(BIN)/python benchmarks/coverage_judged.py --quick
 
 # Coverage-guided, in an environment of its own: FUZZ_SECONDS (600) shared among the readers of strangers' bytes.
 VENV_FUZZ := .venv-fuzz
