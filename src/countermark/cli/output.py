@@ -78,20 +78,23 @@ def finding_in_words(finding: Finding) -> str:
 
 
 def print_summary(report: Report) -> None:
-    """The headline metrics, subjects × tests, as a table."""
+    """The headline metrics as a table: a test and its subjects below one another, so that no number is ever cut."""
     from rich.console import Console
     from rich.table import Table
 
     level = f"{float(report.plan.rules.level):.0%}"
     table = Table(title=f"Headline rates, {level} intervals", title_justify="left", caption_justify="left")
-    table.add_column("subject", no_wrap=True)
+    for column in ("subject", "rate", "verdict"):
+        table.add_column(column, overflow="fold")
     tests = [test for test in report.plan.tests if any(metric.headline for metric in test.metrics)]
     for test in tests:
         metric = next(metric for metric in test.metrics if metric.headline)
-        table.add_column(plain(f"{test.title.en}\n{metric.title.en} ({_better(metric.better)})"))
-    for subject in report.plan.subjects:
-        shown = [_cell(report, subject.id, test.id) for test in tests]
-        table.add_row(plain(subject.id) + (" (simulation)" if subject.simulation else ""), *shown)
+        title = plain(f"{test.title.en}: {metric.title.en}")
+        table.add_row(f"[bold]{title}[/bold]", f"[dim]{_better(metric.better)}[/dim]", "")
+        for subject in report.plan.subjects:
+            name = plain(subject.id) + (" (simulation)" if subject.simulation else "")
+            table.add_row(f"  {name}", *_cells(report, subject.id, test.id))
+        table.add_section()
     Console().print(table)
     print_profiles(report)
     print_differences(report)
@@ -302,10 +305,11 @@ def _compared(row: Compared) -> str:
     return f"{_COMPARED[row.verdict]:<19}  {value:>6} [{low}, {high}]  {pair}  ({row.pairs} pairs)"
 
 
-def _cell(report: Report, subject: str, test: str) -> str:
+def _cells(report: Report, subject: str, test: str) -> tuple[str, str]:
+    """The headline's rate, and its verdict where it has one."""
     found = [finding for finding in report.findings if (finding.subject, finding.test) == (subject, test)]
     headline = next((finding for finding in found if finding.metric.headline), None)
     if headline is None:
-        return "not in its plan"
+        return "not in its plan", ""
     verdict = judged_of(report).get((subject, test, headline.metric.id))
-    return finding_in_words(headline) + ("" if verdict is None else f"\n{_RULED[verdict]}")
+    return finding_in_words(headline), "" if verdict is None else _RULED[verdict]
