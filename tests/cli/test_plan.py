@@ -148,6 +148,9 @@ def test_a_part_is_opened_for_one_plan_only(desk: Desk) -> None:
 
 def test_what_was_signed_holds(desk: Desk) -> None:
     audit = planned(desk)
+    nobody = desk("run", "--plan", audit, "--home", desk.root / "nobody")
+    assert nobody.code == 2
+    assert not (desk.root / "nobody").exists()
     ended = desk("run", "--plan", audit, "--epochs", 2, "--home", desk.institute)
     assert ended.code == 2
     assert "epochs" in ended.err

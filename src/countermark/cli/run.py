@@ -37,6 +37,7 @@ from countermark.cli.progress import Progress
 from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import SigningKey, parse_seed, read_trust, remember
 from countermark.evidence.dsse import MAX_LINE
+from countermark.evidence.keys import key_path
 from countermark.evidence.seed import SEED
 from countermark.files import read_capped
 from countermark.records import Report
@@ -212,6 +213,8 @@ def _run_plan(
     plan_dir: Path, countersignatures: object, asked: dict[str, object], home: Path, *, as_json: bool
 ) -> int:
     assert isinstance(countersignatures, tuple)
+    if not key_path(home, "auditor").exists():
+        raise UsageError(f"{home} holds no auditor's key", hint="name the --home whose key signed the plan")
     key = open_key(home)
     lines = [read_capped(path, max_bytes=MAX_LINE) for path in countersignatures]
     budget = asked["budget"]
