@@ -113,6 +113,7 @@ def _print_verdicts(decided: list[Finding]) -> None:
         planted, limit, target = (
             float(x or 0) for x in (finding.planted, finding.metric.limit, finding.metric.target)
         )
+        planted = 1 - planted if finding.metric.better == "higher" else planted  # the bad outcome's rate
         where = (
             "at the limit or above"
             if planted >= limit
