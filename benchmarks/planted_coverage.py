@@ -14,12 +14,15 @@ import io
 import sys
 from collections import Counter
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import anyio
 
 from countermark.analysis import arms_of, findings
+from countermark.analysis.sequential.rule import law
+from countermark.analysis.stopping import rule_of
 from countermark.audit import AuditRequest, make_audit
 from countermark.audit.attempt import attempt
 from countermark.audit.planning import Audit
@@ -41,13 +44,41 @@ async def trials(audit: Audit) -> list[TrialRecord]:
     return made
 
 
-def one_audit(asked: tuple[int, bool]) -> tuple[list[Finding], int, int]:
-    """Its findings, the trials made, and those of the plan."""
+@dataclass(frozen=True)
+class Told:
+    """What one audit said: its findings, the trials its verdicts were expected to take, those made, and those of the plan."""
+
+    battery: str
+    findings: list[Finding]
+    expected: list[float | None]
+    made: int
+    planned: int
+
+
+def one_audit(asked: tuple[int, bool]) -> Told:
     seed, fixed = asked
     request = AuditRequest(subjects=[], seed=f"{seed:x}", stopping=None if fixed else Stopping())
     audit = make_audit(request)
     made = anyio.run(trials, audit)
-    return findings(audit.plan, audit.draw, made), len(made), len(audit.slots)
+    found = findings(audit.plan, audit.draw, made)
+    expected = [calls_expected(audit, finding) for finding in found]
+    return Told(audit.plan.battery, found, expected, len(made), len(audit.slots))
+
+
+def calls_expected(audit: Audit, finding: Finding) -> float | None:
+    """The trials that the metric's rule takes at the planted rate on average, by its exact law; None where no verdict was planned."""
+    if finding.stop is None or finding.stop.verdict is None or finding.planted is None:
+        return None
+    subject = next(one for one in audit.plan.subjects if one.id == finding.subject)
+    test = next(one for one in audit.plan.tests if one.id == finding.test)
+    rule = rule_of(audit.plan, subject, test, finding.metric)
+    return law(rule).calls(bad_rate(finding)) if rule else None
+
+
+def bad_rate(finding: Finding) -> float:
+    """The planted rate of the outcome that counts against the subject."""
+    planted = float(finding.planted or 0)
+    return 1 - planted if finding.metric.better == "higher" else planted
 
 
 def main() -> None:
@@ -77,13 +108,16 @@ def measure(asked: argparse.Namespace) -> None:
     """Run the audits and print what came of them."""
     with get_context("spawn").Pool(asked.processes) as pool:
         audits = pool.map(one_audit, [(seed, asked.fixed) for seed in range(asked.seeds)], chunksize=1)
-    found = [finding for each, _, _ in audits for finding in each]
-    print(f"{asked.seeds} audits (seeds 0 to {asked.seeds - 1:x}), simulations, 95 % intervals")
-    made, planned = sum(made for _, made, _ in audits), sum(planned for _, _, planned in audits)
+    found = [finding for each in audits for finding in each.findings]
+    print(
+        f"{asked.seeds} audits of {audits[0].battery} (seeds 0 to {asked.seeds - 1:x}), simulations, 95 % intervals"
+    )
+    made, planned = sum(each.made for each in audits), sum(each.planned for each in audits)
     print(f"  {made} of {planned} planned trials were made ({made / planned:.1%})")
     _print_coverage([finding for finding in found if finding.covered is not None])
     if not asked.fixed:
-        _print_verdicts([finding for finding in found if finding.stop and finding.stop.verdict])
+        expected = [calls for each in audits for calls in each.expected]
+        _print_verdicts([(f, calls) for f, calls in zip(found, expected, strict=True) if calls is not None])
 
 
 def _print_coverage(judged: list[Finding]) -> None:
@@ -104,34 +138,38 @@ def _print_coverage(judged: list[Finding]) -> None:
     print(f"  mean width of the headline intervals {sum(wide) / len(wide):.3f}")
 
 
-def _print_verdicts(decided: list[Finding]) -> None:
-    told = Counter[tuple[str, str]]()
-    used: Counter[str] = Counter()
-    fixed: Counter[str] = Counter()
-    for finding in decided:
-        assert finding.stop is not None
-        planted, limit, target = (
-            float(x or 0) for x in (finding.planted, finding.metric.limit, finding.metric.target)
-        )
-        planted = 1 - planted if finding.metric.better == "higher" else planted  # the bad outcome's rate
-        where = (
-            "at the limit or above"
-            if planted >= limit
-            else "at the target or below"
-            if planted <= target
-            else "between"
-        )
-        told[where, str(finding.stop.verdict)] += 1
-        used[where] += finding.stop.used
-        fixed[where] += finding.stop.fixed or 0
-    for where in sorted(used):
-        counts = {verdict: count for (place, verdict), count in told.items() if place == where}
-        total = sum(counts.values())
+def _print_verdicts(decided: list[tuple[Finding, float]]) -> None:
+    places = "at the limit or above", "at the target or below", "between"
+    for where in places:
+        here = [(finding, calls) for finding, calls in decided if _place(finding) == where]
+        if not here:
+            continue
+        stops = [finding.stop for finding, _ in here if finding.stop]
+        counts = Counter(str(stop.verdict) for stop in stops)
         shares = ", ".join(
-            f"{verdict} {count} ({count / total:.1%})" for verdict, count in sorted(counts.items())
+            f"{name} {count} ({count / len(here):.1%})" for name, count in sorted(counts.items())
         )
-        saved = f"; {used[where] / fixed[where]:.2f} of the fixed design's trials" if fixed[where] else ""
-        print(f"  planted {where}: {shares}{saved}")
+        print(f"  planted {where}: {shares}")
+        used, fixed, expected = (
+            sum(stop.used for stop in stops),
+            sum(stop.fixed for stop in stops),
+            sum(calls for _, calls in here),
+        )
+        print(
+            f"    trials: {used} used, {expected:.0f} expected by the rules' law, {fixed} of the fixed design "
+            f"({used / fixed:.2f} of it, expected {expected / fixed:.2f})"
+        )
+
+
+def _place(finding: Finding) -> str:
+    rate, limit, target = (
+        bad_rate(finding),
+        float(finding.metric.limit or 0),
+        float(finding.metric.target or 0),
+    )
+    if rate >= limit:
+        return "at the limit or above"
+    return "at the target or below" if rate <= target else "between"
 
 
 if __name__ == "__main__":

@@ -319,7 +319,7 @@ def report_leaves(directory: Path, leaves: int) -> None:
             frontier.append(line.leaf)
 
     def records() -> None:
-        slots = Slots(plan, None)
+        slots = Slots(plan, None, most=leaves)
         for line in read_log(directory):
             if list(slots.take(from_checked(TrialRecord, line.data))):
                 raise SystemExit("the benchmark's log does not hold")

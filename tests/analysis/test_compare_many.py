@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_drawing_like_rows_together_changes_the_draws_and_not_the_law(
     rows = np.random.default_rng(6).binomial(epochs, (0.2, 0.25, 0.3), (80, 3)) / epochs
     together = max_t({"x": rows})
     assert together == max_t({"x": rows})
-    monkeypatch.setattr(shuffles, "_ENUMERATED", 0)
+    monkeypatch.setattr(shuffles, "_LISTED", 0)
     alone = max_t({"x": rows})
     monkeypatch.setattr(shuffles, "_CHUNK", 3_000)
     for other in (alone, max_t({"x": rows})):
@@ -219,3 +220,10 @@ def test_bad_input_says_what_to_do(ask) -> None:
     with pytest.raises(AnalysisError) as caught:
         ask()
     assert caught.value.hint
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=6))
+def test_orders_of_a_row_are_listed_once_each(kind: list[float]) -> None:
+    listed = list(shuffles._distinct(Counter(kind)))
+    assert listed == sorted(set(itertools.permutations(kind)))
+    assert len(listed) == shuffles._orders(np.array(kind))

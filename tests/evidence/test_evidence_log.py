@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,44 @@ def test_a_line_is_canonical_json_of_its_two_parts(value: dict[str, Any]) -> Non
     line = format_line(b"l" * 32, data)
     assert line == encode({"leaf_salt": (b"l" * 32).hex(), "record": data.decode()}) + b"\n"
     assert split_line(line) == (b"l" * 32, data)
+
+
+LINE = format_line(b"l" * 32, b'{"a":"\\"b\\\\","c":1}')
+
+
+@pytest.mark.parametrize(
+    ("was", "other"),
+    [
+        (b'\\"a\\"', b'\\u0022a\\"'),
+        (b":1}", b":1\\u007d"),
+        (b":1}", b":1\n}"),
+        (b'"record":', b'"record": '),
+        (b'{"leaf_salt":', b' {"leaf_salt":'),
+        (b'"}\n', b'"} '),
+        (b'"}\n', b'","record":""}\n'),
+        (b'"}\n', b'","more":1}\n'),
+        (b"6c6c", b"6C6c"),
+        (b"6c6c", b"6 6c"),
+        (b'{"leaf_salt":"', b'{"leaf_salt":"\\u0036'),
+        (b":1}", b":\xff}"),
+        (b"}\n", b"}"),
+        (b'"record":"', b'"record":["'),
+    ],
+)
+def test_a_line_has_one_spelling(was: bytes, other: bytes) -> None:
+    assert split_line(LINE)
+    changed = LINE.replace(was, other, 1)
+    assert changed != LINE
+    with pytest.raises(InvalidJson):
+        split_line(changed)
+
+
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=3))
+def test_a_line_changed_anywhere_is_another_line_or_none(place: int, put: bytes) -> None:
+    place %= len(LINE)
+    changed = LINE[:place] + put + LINE[place + len(put) :]
+    with suppress(InvalidJson):
+        assert format_line(*split_line(changed)) == changed
 
 
 def test_an_empty_log_closes(tmp_path: Path) -> None:
@@ -255,6 +294,7 @@ log.release()
 
 WRITER = """
 import sys
+from contextlib import suppress
 sys.path.insert(0, sys.argv[2])
 from test_evidence_log import *
 run = Path(sys.argv[1])

@@ -1,8 +1,8 @@
 """Subjects shuffled within every scenario, many times over: what max-T compares the data with."""
 
-import itertools
 import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 4_000_000
 """Numbers permuted at a time: 32 MB."""
-_ENUMERATED = 6
-"""Subjects up to which the orders of a row are listed (720 at most)."""
+_LISTED = 1_000
+"""Most orders of a row that are listed."""
 
 
 def statistics(table: "FloatArray") -> "FloatArray":
@@ -49,7 +49,7 @@ def shuffled_statistics(
         if 2 * _orders(kind) > count * subjects:
             single.append(np.tile(kind, (int(count), 1)))
             continue
-        orders = np.array(sorted(set(itertools.permutations(kind.tolist()))))
+        orders = np.array(list(_distinct(Counter(kind.tolist()))))
         times = generator.multinomial(count, np.full(len(orders), 1 / len(orders)), permutations).astype(
             float
         )
@@ -63,10 +63,19 @@ def shuffled_statistics(
 
 def _orders(kind: "FloatArray") -> float:
     """Number of distinct orders of a row; infinite where they are too many to list."""
-    if kind.size > _ENUMERATED:
-        return math.inf
     repeats = Counter(kind.tolist()).values()
-    return math.factorial(kind.size) / math.prod(math.factorial(count) for count in repeats)
+    found = math.factorial(kind.size) // math.prod(math.factorial(count) for count in repeats)
+    return found if found <= _LISTED else math.inf
+
+
+def _distinct(values: Counter[float]) -> Iterator[tuple[float, ...]]:
+    """Each distinct order of the values once, in lexicographic order."""
+    left = +values
+    if not left:
+        yield ()
+    for value in sorted(left):
+        for rest in _distinct(left - Counter([value])):
+            yield (value, *rest)
 
 
 def _add_rows(

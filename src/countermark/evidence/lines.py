@@ -5,19 +5,25 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from countermark.canonical import InvalidJson
 from countermark.errors import EvidenceError
-from countermark.evidence.merkle import Frontier, leaf_hash
-from countermark.evidence.quick import PLAIN_STRING, decode
+from countermark.evidence.merkle import leaf_hash, root_of
+from countermark.evidence.quick import decode, loosely
 
 RECORDS = "records.jsonl"
 MAX_RECORD = 256 * 1024
 MAX_LINE = 2 * 1024 * 1024
 MAX_BLOB = 32 * 1024 * 1024
-_LINE = re.compile(rb'\{"leaf_salt":"([0-9a-f]{64})","record":(' + PLAIN_STRING + rb")\}\n")
+_START, _END = b'{"leaf_salt":"', b'"}\n'
+_SALT = re.compile("[0-9a-f]{64}")
+_FRAME = len('{"leaf_salt":"","record":""}\n') + 64
+_BUFFER = 256 * 1024
+_BATCH = 4096
+"""A power of two, so that roots over batches are nodes of the tree over all."""
 _WITHHELD = re.compile(rb'\{"leaf":"([0-9a-f]{64})","withheld":"([a-z][a-z0-9_-]{0,39})"\}\n')
 
 
@@ -53,13 +59,16 @@ def format_withheld(leaf: bytes, reason: str) -> bytes:
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:
     """Leaf salt and the record's bytes. Raises `InvalidJson`."""
-    match = _LINE.fullmatch(line)
-    if match is None:
-        withheld = _WITHHELD.fullmatch(line) is not None
-        raise InvalidJson("the record is withheld" if withheld else "not a line of leaf_salt and record")
-    salt, text = match.groups()
-    record: str = decode(text, max_bytes=MAX_LINE)
-    return bytes.fromhex(salt.decode()), record.encode()
+    try:
+        value = loosely(line) if line.startswith(_START) and line.endswith(_END) else {}
+        salt, data = value["leaf_salt"], value["record"].encode()
+        # A line is longer than what it holds by its frame and what is escaped: any other spelling of it adds more.
+        if len(line) == _FRAME + len(data) + data.count(b'"') + data.count(b"\\") and _SALT.fullmatch(salt):
+            return bytes.fromhex(salt), data
+    except (ValueError, LookupError, TypeError, AttributeError):  # no JSON, or of another shape
+        pass
+    withheld = _WITHHELD.fullmatch(line) is not None
+    raise InvalidJson("the record is withheld" if withheld else "not a line of leaf_salt and record")
 
 
 def parse_line(line: bytes, seq: int) -> LogLine:
@@ -105,17 +114,12 @@ def root_of_log(run_dir: Path) -> tuple[int, str]:
     Raises:
         EvidenceError: As `read_log`, for lines; a record that is no JSON is `read_log`'s to tell.
     """
-    frontier = Frontier()
-    append = frontier.append
-    for seq, line in _numbered(run_dir):
-        try:
-            salt, data = split_line(line)
-            # A quotation mark within a string has a backslash before it, so this is a key.
-            leaf = leaf_hash(salt, data) if b',"seq":%d,' % seq in data else parse_line(line, seq).leaf
-        except InvalidJson as error:
-            raise _why(seq, line, error) from error
-        append(leaf)
-    return frontier.size, frontier.root().hex()
+    size, tops = 0, []
+    leaves = _leaves(run_dir)
+    while batch := list(islice(leaves, _BATCH)):
+        size += len(batch)
+        tops.append(root_of(batch))
+    return size, root_of(tops).hex()
 
 
 def blob_name(seq: int) -> str:
@@ -153,7 +157,7 @@ def open_records(run_dir: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise EvidenceError(f"{RECORDS} is not a plain file")
-    return os.fdopen(descriptor, "rb", buffering=1024 * 1024)
+    return os.fdopen(descriptor, "rb", buffering=_BUFFER)
 
 
 def damaged(seq: int, why: str) -> EvidenceError:
@@ -161,7 +165,18 @@ def damaged(seq: int, why: str) -> EvidenceError:
     return EvidenceError(f"{RECORDS}: line {seq + 1}: {why}")
 
 
+def _leaves(run_dir: Path) -> Iterator[bytes]:
+    for seq, line in _numbered(run_dir):
+        try:
+            salt, data = split_line(line)
+            # A quotation mark within a string has a backslash before it, so this is a key.
+            yield leaf_hash(salt, data) if b',"seq":%d,' % seq in data else parse_line(line, seq).leaf
+        except InvalidJson as error:
+            raise _why(seq, line, error) from error
+
+
 def _numbered(run_dir: Path) -> Iterator[tuple[int, bytes]]:
+    """Line after line; one that is too long comes without its end."""
     with open_records(run_dir) as file:
         seq = 0
         while line := file.readline(MAX_LINE + 1):

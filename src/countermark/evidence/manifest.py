@@ -29,7 +29,7 @@ def is_plain_name(name: str) -> bool:
     return len(name) <= _MAX_NAME and _NAME.fullmatch(name) is not None
 
 
-def hash_file(path: Path, *, name: str = "") -> str:
+def hash_file(path: Path | str, *, name: str = "") -> str:
     """SHA-256 of a plain file of any size, in hexadecimal; no link is followed. Raises `UnsafePath`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -51,7 +51,7 @@ def hash_file(path: Path, *, name: str = "") -> str:
 def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str]:
     """Name to SHA-256 of each of the named files."""
     root = str(directory)
-    return {name: hash_file(Path(f"{root}/{name}"), name=name) for name in names}
+    return {name: hash_file(f"{root}/{name}", name=name) for name in names}
 
 
 def format_manifest(digests: Mapping[str, str]) -> bytes:

@@ -4,11 +4,11 @@ The parts: a head, the scenario, each message, the state, each exchange. A blob 
 line of JSON each; where some are withheld, the other parts each with its own salt, and leaves in place of the withheld.
 """
 
-import hashlib
 import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,7 +132,11 @@ def part_salt(salt: bytes, index: int) -> bytes:
 
 def leaves_of(salt: bytes, parts: Sequence[bytes]) -> list[bytes]:
     """The parts' leaves: SHA-256 of 0x00, the part's salt and its bytes."""
-    return [leaf_hash(part_salt(salt, index), part) for index, part in enumerate(parts)]
+    keyed = hmac.digest  # `leaf_hash` of `part_salt`, without two calls for each of many parts
+    return [
+        sha256(b"\x00" + keyed(salt, index.to_bytes(8, "big"), "sha256") + part).digest()
+        for index, part in enumerate(parts)
+    ]
 
 
 def commitment_of(leaves: Sequence[bytes]) -> bytes:
@@ -140,7 +144,7 @@ def commitment_of(leaves: Sequence[bytes]) -> bytes:
 
     The number stands in it because a root alone does not say how many leaves it has: an inner node could pass as a leaf.
     """
-    return hashlib.sha256(b"\x03" + len(leaves).to_bytes(8, "big") + root_of(leaves)).digest()
+    return sha256(b"\x03" + len(leaves).to_bytes(8, "big") + root_of(leaves)).digest()
 
 
 def format_blob(salt: bytes, parts: Sequence[bytes]) -> bytes:

@@ -4,7 +4,7 @@ pydantic's parser takes the last of two equal keys, and reads floats and any dep
 text by their quotation marks and in the value: a key that stands twice is a string more in the text.
 """
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from countermark import canonical
@@ -19,7 +19,7 @@ def decode(data: bytes, *, max_bytes: int = canonical.MAX_BYTES, floats: bool = 
     """The same value as `canonical.decode` gives for the same bytes, or the same `InvalidJson`."""
     if len(data) <= max_bytes:
         try:
-            value = _parser()(data)
+            value = (_parse or _parser())(data)
         except ValueError:
             return canonical.decode(data, max_bytes=max_bytes, floats=floats)
         if type(value) is str:
@@ -29,11 +29,25 @@ def decode(data: bytes, *, max_bytes: int = canonical.MAX_BYTES, floats: bool = 
     return canonical.decode(data, max_bytes=max_bytes, floats=floats)  # says what is wrong
 
 
-@cache
 def _parser() -> Any:
+    """Import it when first used."""
+    global _parse  # noqa: PLW0603
     from pydantic_core import from_json
 
-    return partial(from_json, allow_inf_nan=False, cache_strings="keys")
+    _parse = partial(from_json, allow_inf_nan=False, cache_strings="keys")
+    return _parse
+
+
+_parse: Any = None
+
+
+def loosely(data: bytes) -> Any:
+    """The value of a JSON text, of two equal keys the last: for a caller who holds the text's spelling against the value.
+
+    Raises:
+        ValueError: No JSON.
+    """
+    return (_parse or _parser())(data)
 
 
 def _marks(data: bytes) -> int:

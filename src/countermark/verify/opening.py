@@ -155,7 +155,7 @@ def _plain_exchange(data: bytes) -> Exchange | None:
 
 
 def _state(bodies: Sequence[bytes]) -> dict[str, Any]:
-    state = decode(bodies[0], max_bytes=MAX_BLOB) if bodies else {}
+    state = decode(bodies[0], max_bytes=MAX_BLOB) if bodies and bodies[0] != b"{}" else {}
     if not isinstance(state, dict):
         raise InvalidJson("its state is no object")
     return state

@@ -140,10 +140,11 @@ def _blamed(state: State, name: str) -> str:
 
 
 def _hash_all(state: State, notes: Notes) -> None:
+    root = str(state.root)
     for name in state.files:
         if name not in OUTSIDE:
             try:
-                state.digests[name] = hash_file(state.root / name, name=name)
+                state.digests[name] = hash_file(f"{root}/{name}", name=name)
             except UnsafePath as error:
                 notes.wrong(error.faults[0])
 
