@@ -33,9 +33,12 @@ format: $(STAMP_DEV)
 bench: $(STAMP_DEV)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/world.py
 	$(BIN)/python benchmarks/verify.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/refusal_agreement.py
+	$(BIN)/python benchmarks/facts_agreement.py
+	$(BIN)/python benchmarks/leaks.py --each 2000
 	$(BIN)/python benchmarks/planted_coverage.py --seeds 20
 	$(BIN)/python benchmarks/calls.py
 	$(BIN)/python benchmarks/coverage.py --quick

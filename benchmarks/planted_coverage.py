@@ -25,6 +25,7 @@ from countermark.analysis.sequential.rule import law
 from countermark.analysis.stopping import rule_of
 from countermark.audit import AuditRequest, make_audit
 from countermark.audit.attempt import attempt
+from countermark.audit.judging import Helpers
 from countermark.audit.planning import Audit
 from countermark.records import Finding, Outcome, Stopping, TrialRecord
 
@@ -33,11 +34,12 @@ async def trials(audit: Audit) -> list[TrialRecord]:
     """The trials of the plan that are needed, graded, in queue order."""
     opened = {role.id: role.open(audit.stage, audit.seed.value) for role in audit.roles}
     arms = arms_of(audit.plan, audit.due)
+    helpers = Helpers()
     made = []
     for slot in audit.slots:
         arm = arms.get((slot.subject, slot.test, audit.scenario(slot).arm))
         if arm is None or not arm.over:
-            record = (await attempt(audit, slot, opened[slot.subject], 1, last=True)).record
+            record = (await attempt(audit, slot, opened[slot.subject], 1, last=True, helpers=helpers)).record
             made.append(record)
             if arm is not None:
                 arm.take(slot.number, record.labels if record.outcome is Outcome.GRADED else {})

@@ -2,11 +2,9 @@
 
     python benchmarks/refusal_agreement.py [directory]
 
-Phrases were developed on llama2orig alone; no other model's completion was read. One rule, that a reply which opens by
-condemning and goes on lecturing is a refusal, was added after a first run had shown the totals of the held-out models:
-before it, mistralinstruct stood at accuracy 0.8538 and recall 0.1731 (gpt4 was the same before and after). Rows whose completion the data
-set cut short are left out, because a partial refusal may lie beyond the cut. The authors' columns are scored on the
-same rows. No model's number here is a current ranking.
+Prints the tables of docs/reference/refusal-grader.md, which says which completions were read when phrases were written.
+Rows whose completion the data set cut short are left out, because a partial refusal may lie beyond the cut. The authors'
+columns are scored on the same rows. No model's number here is a current ranking.
 """
 
 import csv
@@ -15,13 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import yaml
+
+from countermark.analysis import agreement, agreement_table
 from countermark.canonical import digest
+from countermark.graders import load_grader
 from countermark.graders.refusal import judge
 
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data" / "xstest"
+HAND = Path(__file__).parents[1] / "tests" / "graders" / "refusal_replies.yaml"
 DEVELOPED_ON = "llama2orig"
 LABELS = ("complied", "partial", "refused")
 UPSTREAM = {"1_full_compliance": "complied", "2_full_refusal": "refused", "3_partial_refusal": "partial"}
+RESAMPLES, SEED = 10_000, 20230801
 
 Row = dict[str, str]
 Pairs = list[tuple[str, str]]
@@ -45,47 +49,122 @@ def any_refusal(found: Pairs) -> tuple[float, float, float]:
 
 def kappa(found: Pairs) -> float:
     """Cohen's kappa over the three labels; 0 where chance agreement is already whole."""
-    total = len(found)
-    agree = sum(truth == said for truth, said in found) / total
-    truths, saids = Counter(truth for truth, _ in found), Counter(said for _, said in found)
-    chance = sum(truths[label] * saids[label] for label in LABELS) / total**2
-    return (agree - chance) / (1 - chance) if chance < 1 else 0.0
+    return _kappas([[Counter(found)[truth, said] for truth in LABELS for said in LABELS]], len(LABELS))[0]
+
+
+def kappa_interval(found: Pairs) -> tuple[float, float]:
+    """95 % of kappa over resampled rows (percentiles); the rows are taken for independent."""
+    import numpy as np
+
+    counts = Counter(found)
+    cells = np.array([counts[truth, said] for truth in LABELS for said in LABELS])
+    drawn = np.random.default_rng(SEED).multinomial(len(found), cells / cells.sum(), size=RESAMPLES)
+    low, high = np.percentile(_kappas(drawn, len(LABELS)), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _kappas(tables: Iterable[Sequence[int]], size: int) -> list[float]:
+    import numpy as np
+
+    shares = np.array(list(tables), dtype=float).reshape(-1, size, size)
+    shares /= shares.sum(axis=(1, 2), keepdims=True)
+    same = np.trace(shares, axis1=1, axis2=2)
+    chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
+    return [float((a - b) / (1 - b)) if b < 1 else 0.0 for a, b in zip(same, chance, strict=True)]
+
+
+def two(found: Pairs) -> Pairs:
+    """The same with partial refusals counted as refusals."""
+    return [
+        ("complied" if a == "complied" else "refused", "complied" if b == "complied" else "refused")
+        for a, b in found
+    ]
 
 
 def line(name: str, found: Pairs) -> str:
-    """One grader's row of the table."""
-    accuracy, precision, recall = any_refusal(found)
-    return f"  {name:<24}{len(found):>5}{accuracy:>9.4f}{precision:>9.4f}{recall:>9.4f}{kappa(found):>9.4f}"
+    """One grader's row: agreement, AC1 and kappa on refusal at all, and kappa of the three labels."""
+    truths, saids = ([label != "complied" for label in one] for one in zip(*found, strict=True))
+    agreed = agreement(agreement_table(truths, saids))
+    _, precision, recall = any_refusal(found)
+    rate = agreed.observed
+    return (
+        f"| {name} | {len(found)} | {rate.rate:.3f} [{rate.low:.3f}, {rate.high:.3f}] "
+        f"| {agreed.kappa or 0:.2f} {_bounds(two(found))} | {agreed.ac1:.2f} [{agreed.ac1_low:.2f}, {agreed.ac1_high:.2f}] "
+        f"| {precision:.3f} | {recall:.3f} | {kappa(found):.2f} {_bounds(found)} |"
+    )
 
 
-def show(model: str, rows: Sequence[Row]) -> None:
-    """Print one model's part."""
-    whole = [row for row in rows if row["completion_truncated"] == "0"]
-    ours = pairs(whole, lambda row: judge(row["completion"], row["prompt"])[0])
-    role = "developed on" if model == DEVELOPED_ON else "completions held out"
-    print(f"{model} ({role}): {len(whole)} whole completions, {len(rows) - len(whole)} cut ones left out")
-    print(f"  {'any refusal':<24}{'n':>5}{'acc':>9}{'prec':>9}{'rec':>9}{'kappa 3':>9}")
-    print(line("this grader", ours))
-    print(line("GPT-4 judge", pairs(whole, lambda row: UPSTREAM.get(row["gpt4_label"].strip()))))
-    print(line("string match", pairs(whole, lambda row: UPSTREAM.get(row["strmatch_label"].strip()))))
-    counts = Counter(ours)
-    print(f"  {'people, by this grader:':<24}" + "".join(f"{label:>10}" for label in LABELS))
-    for truth in LABELS:
-        print(f"  {truth:<24}" + "".join(f"{counts[truth, said]:>10}" for said in LABELS))
-    print()
+def _bounds(found: Pairs) -> str:
+    low, high = kappa_interval(found)
+    return f"[{low:.2f}, {high:.2f}]"
+
+
+def graders(rows: Sequence[Row]) -> dict[str, Pairs]:
+    """People's label beside that of each grader, on the completions that are whole."""
+    return {
+        "this grader": pairs(rows, lambda row: judge(row["completion"], row["prompt"])[0]),
+        "GPT-4 as judge": pairs(rows, lambda row: UPSTREAM.get(row["gpt4_label"].strip())),
+        "string match": pairs(rows, lambda row: UPSTREAM.get(row["strmatch_label"].strip())),
+    }
+
+
+def models(directory: Path) -> dict[str, list[Row]]:
+    """The rows of every model's file, the one that phrases were developed on first."""
+    files = sorted(directory.glob("*.csv"), key=lambda file: (file.stem != DEVELOPED_ON, file.stem))
+    found = {}
+    for file in files:
+        with file.open(encoding="utf-8", newline="") as stream:
+            found[file.stem] = list(csv.DictReader(stream))
+    return found
+
+
+def tables(directory: Path) -> dict[str, str]:
+    """`agreement` and `confusion` as Markdown."""
+    agreed = [
+        "| model, grader | n | agreement | kappa | AC1 | precision | recall | kappa of three labels |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    confused = ["| model | people | n | complied | partial | refused |", "|---|---|---|---|---|---|"]
+    for model, rows in models(directory).items():
+        whole = [row for row in rows if row["completion_truncated"] == "0"]
+        found = graders(whole)
+        agreed += [line(f"{model}, {name}", said) for name, said in found.items()]
+        counts = Counter(found["this grader"])
+        for truth in LABELS:
+            cells = [counts[truth, said] for said in LABELS]
+            confused.append(f"| {model} | {truth} | {sum(cells)} | " + " | ".join(map(str, cells)) + " |")
+    return {"agreement": "\n".join(agreed), "confusion": "\n".join(confused)}
+
+
+def by_hand() -> str:
+    """A table of the replies written by hand: told for what they are at first sight, and by the grader as it is."""
+    rows = yaml.safe_load(HAND.read_text("utf-8"))
+    lines = [
+        "| batch | language | refusals, at first sight | now | plain replies, at first sight | now |",
+        "|---|---|---|---|---|---|",
+    ]
+    for batch, language in sorted({(row["batch"], row["language"]) for row in rows}):
+        cells = []
+        for refusing in (True, False):
+            some = [row for row in rows if (row["batch"], row["language"]) == (batch, language)]
+            some = [row for row in some if (row["label"] != "complied") == refusing]
+            now = [judge(row["reply"], row["asked"])[0] for row in some]
+            for said in ([row["first"] for row in some], now):
+                told = sum((label != "complied") == refusing for label in said)
+                cells += [f"{told} of {len(some)}"]
+        lines.append(f"| {batch} | {language} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def main(directory: Path) -> int:
     """Print the agreement on every CSV of the directory."""
-    files = sorted(directory.glob("*.csv"), key=lambda file: (file.stem != DEVELOPED_ON, file.stem))
-    if not files:
+    if not models(directory):
         print(f"No XSTest completions in {directory}: nothing to measure.")
         return 0
     phrases = Path(__file__).parents[1] / "src/countermark/graders/refusal_phrases.yaml"
-    print(f"refusal phrases {digest(phrases.read_bytes())[:12]}\n")
-    for file in files:
-        with file.open(encoding="utf-8", newline="") as stream:
-            show(file.stem, list(csv.DictReader(stream)))
+    print(f"{load_grader('refusal').reference}, phrases {digest(phrases.read_bytes())[:12]}")
+    for table in (*tables(directory).values(), by_hand()):
+        print(f"\n{table}")
     return 0
 
 

@@ -6,6 +6,7 @@ are left as they are, and a line says so.
 
 import io
 import json
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,10 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 RECORDINGS = ROOT / "docs" / "howto" / "recordings.md"
 CLI = ROOT / "docs" / "reference" / "cli.md"
+REFUSALS = ROOT / "docs" / "reference" / "refusal-grader.md"
 PACK_FORMAT = ROOT / "docs" / "reference" / "pack-format.md"
+HALLUCINATION = ROOT / "docs" / "reference" / "hallucination.md"
+TRANSFORMATIONS = ROOT / "docs" / "reference" / "transformations.md"
 TAMPER = ROOT / "docs" / "reference" / "tamper-matrix.md"
 COMMANDS = [
     [], ["plan", "make"], ["plan", "show"], ["plan", "countersign"], ["run"], ["resume"], ["verify"], ["report"], ["import"],
@@ -26,7 +30,7 @@ COMMANDS = [
     ["key", "rotate"], ["key", "withdraw"], ["key", "follow"],
     ["evidence", "witness"], ["evidence", "stamp"], ["evidence", "cosign"],
     ["evidence", "redact"], ["evidence", "seal"], ["evidence", "reveal"],
-    ["battery", "list"], ["battery", "show"], ["battery", "check"],
+    ["battery", "list"], ["battery", "show"], ["battery", "draw"], ["battery", "check"], ["battery", "items"],
 ]  # fmt: skip
 
 
@@ -105,12 +109,53 @@ def recordings_page() -> str:
     return insert(text, "xstest", table_of(rows_of(["table", str(DATA / "xstest"), "--mapping", mapping])))
 
 
+def hallucination_page() -> str:
+    """The page on the grader `facts` with the agreement tables of its benchmark."""
+    text = HALLUCINATION.read_text()
+    for name, table in runpy.run_path(str(ROOT / "benchmarks" / "facts_agreement.py"))["tables"](
+        DATA
+    ).items():
+        text = insert(text, name, table)
+    return text
+
+
+def refusals_page() -> str:
+    """The page on the grader `refusal` with the tables of its benchmark."""
+    if str(ROOT / "benchmarks") not in sys.path:
+        sys.path.insert(0, str(ROOT / "benchmarks"))
+    from refusal_agreement import by_hand, tables
+
+    text = REFUSALS.read_text()
+    for name, table in {**tables(DATA / "xstest"), "by_hand": by_hand()}.items():
+        text = insert(text, name, table)
+    return text
+
+
 def pack_pages() -> dict[Path, str]:
     """The JSON Schemas of a release pack, and the page on its format with the fields as the models have them."""
     from countermark.pack.schemas import format_tables, pack_schemas
 
     pages = {ROOT / "schemas" / name: text for name, text in pack_schemas().items()}
     return pages | {PACK_FORMAT: insert(PACK_FORMAT.read_text(), "fields", format_tables())}
+
+
+def transformations_page() -> str:
+    """The page on transformations with its table."""
+    from countermark.battery.transforms import CATALOGUE
+
+    lines = [
+        "| name | kind | family | words for | leads back | tuned on | idea |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in CATALOGUE.values():
+        narrow = one.domain.pattern.replace("|", "\\|")
+        shown = narrow.encode("ascii", "backslashreplace").decode()
+        back = "no" if not one.invertible else "always" if narrow == "(?s:.*)" else f"`{shown}`"
+        languages = ", ".join(one.languages)
+        lines.append(
+            f"| `{one.name}` | {one.kind} | {one.family} | {languages} | {back} | {one.developed_against} | {one.idea or '–'} |"
+        )
+    return insert(TRANSFORMATIONS.read_text(), "transformations", "\n".join(lines))
 
 
 def tamper_page() -> str:
@@ -127,9 +172,16 @@ def tamper_page() -> str:
 
 def main() -> int:
     """Write what changed; with `--check`, only say what would."""
-    pages = {CLI: help_pages(), TAMPER: tamper_page(), **pack_pages()}
+    pages = {
+        CLI: help_pages(),
+        TAMPER: tamper_page(),
+        TRANSFORMATIONS: transformations_page(),
+        **pack_pages(),
+    }
     if DATA.is_dir():
         pages[RECORDINGS] = recordings_page()
+        pages[REFUSALS] = refusals_page()
+        pages[HALLUCINATION] = hallucination_page()
     else:
         print(f"{DATA.name}: the recorded data are not beside this checkout; their tables stay as they are")
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text() != text]

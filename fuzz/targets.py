@@ -228,7 +228,7 @@ def read_table_file(data: bytes) -> None:
     if not mapping.exists():
         import yaml
 
-        mapping.write_bytes(canonical.encode(yaml.load(seeds.MAPPING, Loader=_RawLabels)))
+        mapping.write_bytes(canonical.encode(yaml.load(seeds.MAPPING.decode(), Loader=_RawLabels)))
     suffix = SUFFIXES[data[0] % len(SUFFIXES)] if data else ".csv"
     path = workspace() / f"table{suffix}"
     path.write_bytes(data[1:])

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from countermark.analysis import (
+    ablations,
+    awareness,
     comparisons,
     coverage,
     deviations,
@@ -277,6 +279,8 @@ def compose(
         profiles=profiles(plan, found),
         saving=saving(plan, found),
         comparisons=comparisons(plan, records, found, reasoning={}),
+        awareness=awareness(plan, records),
+        ablations=ablations(plan, records),
     )
     return report.model_dump(mode="json", by_alias=True)
 

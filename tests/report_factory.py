@@ -414,6 +414,27 @@ def full_report() -> Report:
     )
 
 
+def crowded_report(tests: int = 15) -> Report:
+    """The full report with its tests repeated under other names."""
+    report = full_report()
+    many, findings = [], []
+    for place in range(tests):
+        test = report.plan.tests[place % 3]
+        name = f"system/number_{place}"
+        title = text(f"Number {place}", f"{place}番")
+        many.append(test.model_copy(update={"id": name, "title": title}))
+        findings += [one.model_copy(update={"test": name}) for one in report.findings if one.test == test.id]
+    plan = report.plan.model_copy(
+        update={
+            "tests": many,
+            "subjects": [
+                one.model_copy(update={"tests": [test.id for test in many]}) for one in report.plan.subjects
+            ],
+        }
+    )
+    return report.model_copy(update={"plan": plan, "findings": findings})
+
+
 def report(fixed: Plan, findings: Sequence[Finding], events: Sequence[Event]) -> Report:
     judged = [one for one in findings if one.covered is not None]
     return Report(

@@ -1,8 +1,12 @@
 """Canonical JSON out, strict JSON in."""
 
 import json
+import re
+from enum import StrEnum
+from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +28,69 @@ values = st.recursive(
 @given(values)
 def test_what_is_written_is_read_back(value: object) -> None:
     assert decode(encode(value)) == value
+
+
+texts = st.text(st.characters())
+odd = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) - 2, 2**53 + 2)
+    | st.floats()
+    | texts
+    | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(texts | st.sampled_from(["\uffff", "\U00010000", "\ud800"]), inner, max_size=4)
+        | st.dictionaries(st.integers() | st.booleans() | st.none(), inner, max_size=2)
+    ),
+    max_leaves=20,
+)
+
+
+class Colour(StrEnum):
+    """A string that is more than a string."""
+
+    RED = "red"
+
+
+@given(odd)
+def test_written_as_the_reference_writes_it(value: Any) -> None:
+    try:
+        right = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        with pytest.raises(InvalidJson, match=re.escape(str(error))):
+            encode(value)
+    else:
+        assert encode(value) == right
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"\uffff": 1, "\U00010000": 2, "a": 3},
+        {"b": (1, [True, None]), "a": '\x00\x1f\x7f\u2028"\\'},
+        [Colour.RED, {Colour.RED: 1}],
+        [2**53 - 1, 1.0, -0.0, 1e21],
+    ],
+)
+def test_known_cases_as_the_reference_writes_them(value: Any) -> None:
+    assert encode(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("depth", [62, 63, 64, 65, 200])
+def test_depth_is_no_matter_in_writing(depth: int) -> None:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    assert encode(value) == b"[" * (depth + 1) + b"]" * (depth + 1)
+
+
+def test_a_circle_is_refused() -> None:
+    value: list[Any] = []
+    value.append(value)
+    with pytest.raises(InvalidJson, match="deep"):
+        encode(value)
 
 
 @given(values)

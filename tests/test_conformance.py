@@ -15,6 +15,7 @@ import pytest
 
 from audit_factory import KEY, OTHER_KEY, TRUST, log_pairs, reseal
 from audit_factory import make_audit as make_small_audit
+from battery_factory import battery_of
 from countermark.audit import AuditRequest, Silent, carry_out, finish
 from countermark.canonical import InvalidJson, decode, digest, encode
 from countermark.errors import InvalidDocument
@@ -42,6 +43,7 @@ from second_reader import FOLDER, SECOND, load, second
 from tamper_bench import conform
 
 RUN = "evidence/run-1"
+SOME = battery_of("system/secret_protection", "system/over_refusal", "agentic/guardrail_bypass")
 Pairs = list[tuple[dict[str, Any], list[bytes]]]
 
 
@@ -49,7 +51,8 @@ Pairs = list[tuple[dict[str, Any], list[bytes]]]
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real audit of one simulation."""
     directory = tmp_path_factory.mktemp("conformance") / "audit"
-    carry_out(AuditRequest(subjects=["reference/reckless"], seed="07", limit=12), directory, KEY, Silent())
+    request = AuditRequest(subjects=["reference/reckless"], battery=SOME, seed="07", limit=12)
+    carry_out(request, directory, KEY, Silent())
     finish(directory, KEY, render)
     return directory
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import small_battery
 from countermark.audit import AuditRequest, Silent, carry_out, finish, resume
 from countermark.audit.carry_out import close_as_it_stands
 from countermark.audit.request import read_request
@@ -21,7 +22,8 @@ from countermark.verify import verify
 from servers.loopback import WireAnswer, dumped
 from servers.openai_wire import openai_server
 
-REQUEST = AuditRequest(subjects=["reference/guarded"], seed="01", limit=10)
+BATTERY = small_battery()
+REQUEST = AuditRequest(subjects=["reference/guarded"], battery=BATTERY, seed="01", limit=10)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "        self.count += 1\n"
         "        if self.count == 7: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"folder = pathlib.Path({str(folder)!r})\n"
-        "request = AuditRequest(subjects=['reference/guarded'], seed='01', limit=10)\n"
+        f"request = AuditRequest(subjects=['reference/guarded'], battery={BATTERY!r}, seed='01', limit=10)\n"
         "carry_out(request, folder / 'audit', load_or_create_key(folder / 'home'), Watch())\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
@@ -126,7 +128,7 @@ def test_killed_while_beginning(tmp_path: Path, operation: int) -> None:
         "        left[0] -= 1\n"
         "        if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "sys.addaudithook(watch)\n"
-        "request = AuditRequest(subjects=['reference/guarded'], seed='01', limit=10)\n"
+        f"request = AuditRequest(subjects=['reference/guarded'], battery={BATTERY!r}, seed='01', limit=10)\n"
         f"carry_out(request, pathlib.Path({str(audit_dir)!r}), key, Silent())\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False).returncode
@@ -138,8 +140,8 @@ def test_killed_while_beginning(tmp_path: Path, operation: int) -> None:
 
 def test_a_full_disk_is_one_line_and_resumes(tmp_path: Path) -> None:
     command = [
-        sys.executable, "-m", "countermark.cli", "run", "reference/guarded", "--limit", "10", "--seed", "01",
-        "--out", "audit", "--home", "home",
+        sys.executable, "-m", "countermark.cli", "run", "reference/guarded", "--battery", BATTERY, "--limit", "10",
+        "--seed", "01", "--out", "audit", "--home", "home",
     ]  # fmt: skip
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
     code = f"import signal, sys; {limit}; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); sys.argv[1:] = {command[3:]!r}; from countermark.cli import main; main()"
@@ -160,7 +162,7 @@ def test_calls_without_a_token_count_stop_a_budget(tmp_path: Path, monkeypatch: 
     key, audit_dir = load_or_create_key(tmp_path / "home"), tmp_path / "audit"
     with openai_server(WireAnswer(body=dumped(body))) as server:
         request = AuditRequest(
-            subjects=["openai/m"], seed="01", limit=10, connections=1, budget_usd="1",
+            subjects=["openai/m"], battery=BATTERY, seed="01", limit=10, connections=1, budget_usd="1",
             base_urls={"openai": server.base_url}, prices={"openai/m": "in=1,out=1"},
         )  # fmt: skip
         outcomes = carry_out(request, audit_dir, key, Silent())
@@ -190,7 +192,7 @@ def test_a_fault_of_the_software_is_told_once_and_is_an_error(
     monkeypatch.setattr("countermark.audit.attempt.load_driver", lambda _: crashes)
     watcher = Listening()
     carry_out(REQUEST, tmp_path / "audit", load_or_create_key(tmp_path / "home"), watcher)
-    assert len(watcher.notes) == len(load_battery("core").tests), "once a test"
+    assert len(watcher.notes) == len(load_battery(BATTERY).tests), "once a test"
     assert all("ZeroDivisionError" in note and "a key" not in note for note in watcher.notes)
     report = finish(tmp_path / "audit", load_or_create_key(tmp_path / "home"), render)
     assert all(finding.rate is None for finding in report.findings)

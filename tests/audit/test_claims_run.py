@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from battery_bench import the_test
+from battery_factory import battery_of
 from countermark.audit import AuditRequest, Silent, carry_out, finish
 from countermark.canonical import encode
 from countermark.cli import run_command
@@ -18,6 +20,7 @@ from countermark.verify import Verdict, verify
 from pack_factory import copied, edit
 
 TEST, OTHER = "system/over_refusal", "system/secret_protection"
+VERSION = the_test(TEST).manifest.version
 GUARDED, OPEN = "reference/example-guarded", "reference/example-open"
 SALT = "5a" * 32
 EXPECTED = {
@@ -33,7 +36,7 @@ EXPECTED = {
 
 def claim(name: str, threshold: str, **more: Any) -> dict[str, Any]:
     return {
-        "id": name, "statement": f"Claimed: {name}.", "test": TEST, "version": "1-A", "metric": "over_refusal",
+        "id": name, "statement": f"Claimed: {name}.", "test": TEST, "version": VERSION, "metric": "over_refusal",
         "subject": GUARDED, "comparator": "<=", "threshold": threshold, "void_if": ["another prompt"], **more,
     }  # fmt: skip
 
@@ -69,7 +72,9 @@ def claiming_pack(folder: Path) -> Path:
 
 
 def audited(folder: Path, pack: Path, key: SigningKey, **asked: Any) -> Report:
-    request = AuditRequest(subjects=[str(pack)], seed="07", limit=40, **asked)
+    request = AuditRequest(
+        subjects=[str(pack)], battery=battery_of(TEST, OTHER), seed="07", limit=40, **asked
+    )
     carry_out(request, folder, key, Silent())
     return finish(folder, key, render)
 
@@ -125,7 +130,7 @@ def test_the_command_line_tells_them(
         "refuted     reference/example-guarded  system/over_refusal over_refusal <= 2.0 % (never_refuses)"
         in said
     )
-    assert "version claimed 99-A, here 1-" in said
+    assert f"version claimed 99-A, here {VERSION[:2]}" in said
     assert "in the auditor's own words: A line was down." in said
 
 

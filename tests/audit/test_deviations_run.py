@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import battery_of
 from countermark.audit import AuditRequest, Silent, carry_out, finish
 from countermark.audit.carry_out import close_as_it_stands
 from countermark.audit.finish import read_records
@@ -18,6 +19,7 @@ from servers.openai_wire import openai_error, openai_server
 
 SUBJECT = "openai/x"
 REFUSAL = "I am sorry, but I cannot help with that request."
+BATTERY = battery_of("agentic/guardrail_bypass", "system/instruction_conflict")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,14 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(server: str, **fields: object) -> AuditRequest:
     return AuditRequest.model_validate(
-        {"subjects": [SUBJECT], "seed": "11", "limit": 5, "base_urls": {"openai": server}, **fields}
+        {
+            "subjects": [SUBJECT],
+            "battery": BATTERY,
+            "seed": "11",
+            "limit": 5,
+            "base_urls": {"openai": server},
+            **fields,
+        }
     )
 
 
@@ -123,7 +132,7 @@ def test_an_audit_closed_early_says_so_on_the_command_line(
 
 def test_a_witness_that_was_away_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run_command(
-        ["run", "reference/guarded", "--limit", "4", "--seed", "07", "--witness", "http://127.0.0.1:9",
+        ["run", "reference/guarded", "--battery", BATTERY, "--limit", "4", "--seed", "07", "--witness", "http://127.0.0.1:9",
          "--out", str(tmp_path / "audit"), "--home", str(tmp_path / "home")]
     )  # fmt: skip
     said = capsys.readouterr().out
@@ -136,7 +145,7 @@ def test_nothing_out_of_plan_is_said_to_be_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = run_command(
-        ["run", "reference/guarded", "--limit", "4", "--seed", "07",
+        ["run", "reference/guarded", "--battery", BATTERY, "--limit", "4", "--seed", "07",
          "--out", str(tmp_path / "audit"), "--home", str(tmp_path / "home")]
     )  # fmt: skip
     assert code == 0

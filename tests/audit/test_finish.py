@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from battery_factory import small_battery
 from countermark.audit import AuditRequest, Silent, carry_out, estimate, finish, make_audit
 from countermark.audit.finish import read_records
 from countermark.evidence import load_or_create_key
@@ -12,7 +13,7 @@ from countermark.report import render
 
 def test_the_table_the_records_and_the_report_agree(tmp_path: Path) -> None:
     key = load_or_create_key(tmp_path / "home")
-    request = AuditRequest(subjects=["reference/gamer"], seed="07", limit=25)
+    request = AuditRequest(battery=small_battery(), subjects=["reference/gamer"], seed="07", limit=25)
     carry_out(request, tmp_path / "audit", key, Silent())
     report = finish(tmp_path / "audit", key, render)
     table = pd.read_parquet(tmp_path / "audit" / "trials.parquet")
@@ -31,7 +32,7 @@ def test_the_table_the_records_and_the_report_agree(tmp_path: Path) -> None:
 
 
 def test_the_bound_of_the_estimate_holds_for_calls() -> None:
-    request = AuditRequest(subjects=["reference/guarded"], seed="07", limit=25)
+    request = AuditRequest(battery=small_battery(), subjects=["reference/guarded"], seed="07", limit=25)
     audit = make_audit(request)
     [estimated] = estimate(audit, request)
     assert estimated.trials == len(audit.slots)
@@ -39,7 +40,7 @@ def test_the_bound_of_the_estimate_holds_for_calls() -> None:
 
 
 def test_an_unknown_price_is_unknown_and_never_zero() -> None:
-    request = AuditRequest(subjects=["openai/made-up"], seed="07", limit=2)
+    request = AuditRequest(battery=small_battery(), subjects=["openai/made-up"], seed="07", limit=2)
     [estimated] = estimate(make_audit(request), request)
     assert estimated.usd is None
     priced = request.model_copy(update={"prices": {"openai/made-up": "in=1,out=2"}})

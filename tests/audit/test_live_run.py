@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from audit_bench import sealed
+from battery_factory import battery_of
 from countermark.audit import AuditRequest, Silent, carry_out, finish
 from countermark.audit.carry_out import close_as_it_stands, resume
 from countermark.audit.finish import read_records
 from countermark.errors import AuditIncomplete, MissingKey, SubjectRefusedUs, SubjectUnreachable
-from countermark.evidence import load_or_create_key, read_blob, read_trust, remember
+from countermark.evidence import load_or_create_key, read_blob
 from countermark.records import Message, Outcome, Status, ToolCall
 from countermark.report import render
-from countermark.verify import verify
 from servers.anthropic_wire import anthropic_server
 from servers.loopback import ChatRequest, Said
 from servers.openai_wire import openai_error, openai_server
+
+BATTERY = battery_of("agentic/guardrail_bypass", "system/instruction_conflict")
+"""Tools of a desk, tools that answer always the same, and a role that not every wire has."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +43,9 @@ def polite(chat: ChatRequest) -> Said:
 
 
 def request(**fields: object) -> AuditRequest:
-    return AuditRequest.model_validate({"seed": "11", "limit": 10, "connections": 8, **fields})
-
-
-def sealed(audit_dir: Path, home: Path) -> None:
-    key = load_or_create_key(home)
-    finish(audit_dir, key, render)
-    remember(home, key.public)
-    verdict = verify(audit_dir, trust=read_trust(home), render=render)
-    assert verdict.exit_code == 0, verdict.to_json()
+    return AuditRequest.model_validate(
+        {"battery": BATTERY, "seed": "11", "limit": 10, "connections": 8, **fields}
+    )
 
 
 def test_both_vendors_in_one_audit(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import battery_of, small_battery
 from countermark.analysis import arm_of
 from countermark.audit import AuditRequest, make_audit
 from countermark.errors import InvalidDocument, UnknownSubject, UsageError
@@ -14,7 +15,14 @@ from countermark.records import Stopping
 
 def request(**fields: object) -> AuditRequest:
     return AuditRequest.model_validate(
-        {"subjects": [], "seed": "2a", "seed_salt": "5a" * 32, "limit": 12, **fields}
+        {
+            "subjects": [],
+            "seed": "2a",
+            "seed_salt": "5a" * 32,
+            "limit": 12,
+            "battery": small_battery(),
+            **fields,
+        }
     )
 
 
@@ -88,13 +96,16 @@ def test_items_root_binds_the_scenarios() -> None:
 
 def test_planted_rates_are_means_over_the_drawn_scenarios() -> None:
     """The gamer's rate is the mix of its two faces by the share of scenarios that show it a cue."""
-    audit = make_audit(request(limit=None, subjects=["reference/gamer", "reference/reckless"]))
+    secret = "system/secret_protection"
+    asked = request(
+        limit=None, subjects=["reference/gamer", "reference/reckless"], battery=battery_of(secret)
+    )
+    audit = make_audit(asked)
     gamer, reckless = (audit.draw.planted[subject.id] for subject in audit.plan.subjects)
     for test in audit.plan.subjects[0].tests:
         for metric, rate in gamer[test].items():
             assert 0 <= float(rate) <= 1, (test, metric)
     headline = {test.id: next(m.id for m in test.metrics if m.headline) for test in audit.plan.tests}
-    secret = "system/secret_protection"
     assert 0 < float(gamer[secret][headline[secret]]) < float(reckless[secret][headline[secret]])
 
 

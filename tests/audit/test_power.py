@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+from battery_factory import small_battery
 from countermark.analysis.power import fixed_calls
 from countermark.audit import AuditRequest, make_audit
 from countermark.audit.power import expected_trials, planned_power
@@ -11,7 +12,9 @@ from countermark.report.operating import operating_picture
 
 def audit(**fields: object):
     return make_audit(
-        AuditRequest.model_validate({"subjects": ["reference/guarded"], "seed": "2a", **fields})
+        AuditRequest.model_validate(
+            {"subjects": ["reference/guarded"], "battery": small_battery(), "seed": "2a", **fields}
+        )
     )
 
 

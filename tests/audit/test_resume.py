@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import small_battery
 from countermark.audit import AuditRequest, Silent, carry_out, finish, resume
 from countermark.audit.finish import read_records
 from countermark.errors import InvalidDocument
@@ -19,6 +20,8 @@ from countermark.report import render
 from countermark.verify import verify
 
 SUBJECTS = ["reference/helpful", "reference/gamer"]
+BATTERY = small_battery()
+LIMIT = 60
 
 
 def final_grades(audit_dir: Path) -> dict[int, tuple[str, str, str, str]]:
@@ -36,7 +39,9 @@ def final_grades(audit_dir: Path) -> dict[int, tuple[str, str, str, str]]:
 
 
 def uninterrupted(folder: Path, seed: str, *, fixed: bool) -> dict[int, tuple[str, str, str, str]]:
-    request = AuditRequest(subjects=SUBJECTS, seed=seed, limit=30, stopping=None if fixed else Stopping())
+    request = AuditRequest(
+        subjects=SUBJECTS, battery=BATTERY, seed=seed, limit=LIMIT, stopping=None if fixed else Stopping()
+    )
     carry_out(request, folder, load_or_create_key(folder.parent / "home"), Silent())
     return final_grades(folder)
 
@@ -44,8 +49,8 @@ def uninterrupted(folder: Path, seed: str, *, fixed: bool) -> dict[int, tuple[st
 def killed_run(audit_dir: Path, seed: str, after_records: int, *more: str) -> None:
     """Start a real run in a process of its own and kill it with SIGKILL once so many records are in its log."""
     command = [
-        sys.executable, "-m", "countermark.cli", "run", *SUBJECTS, "--seed", seed, "--limit", "30",
-        "--out", str(audit_dir), "--home", str(audit_dir.parent / "home"), *more,
+        sys.executable, "-m", "countermark.cli", "run", *SUBJECTS, "--battery", BATTERY, "--seed", seed,
+        "--limit", str(LIMIT), "--out", str(audit_dir), "--home", str(audit_dir.parent / "home"), *more,
     ]  # fmt: skip
     log = audit_dir / "evidence" / "run-1" / "records.jsonl"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -55,7 +60,7 @@ def killed_run(audit_dir: Path, seed: str, after_records: int, *more: str) -> No
         os.kill(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("after_records", "fixed"), [(1, True), (100, False), (250, False)])
+@pytest.mark.parametrize(("after_records", "fixed"), [(1, True), (60, False), (120, False)])
 def test_killed_and_resumed(tmp_path: Path, after_records: int, fixed: bool) -> None:
     """With stopping rules too: what was counted before the kill is counted once, and the same trials are spared."""
     expected = uninterrupted(tmp_path / "whole", "5eed", fixed=fixed)
@@ -100,7 +105,7 @@ def read_records_of_unfinished(audit_dir: Path) -> list[TrialRecord]:
 
 def test_a_sealed_audit_does_not_resume(tmp_path: Path) -> None:
     key = load_or_create_key(tmp_path / "home")
-    request = AuditRequest(subjects=["reference/guarded"], seed="01", limit=10)
+    request = AuditRequest(subjects=["reference/guarded"], battery=BATTERY, seed="01", limit=10)
     carry_out(request, tmp_path / "audit", key, Silent())
     finish(tmp_path / "audit", key, render)
     with pytest.raises(InvalidDocument, match="sealed"):
@@ -129,7 +134,8 @@ def test_killed_while_sealing(tmp_path: Path, name: str) -> None:
         "from countermark.evidence import load_or_create_key\n"
         "from countermark.report import render\n"
         f"out, key = pathlib.Path({str(audit_dir)!r}), load_or_create_key(pathlib.Path({str(home)!r}))\n"
-        "carry_out(AuditRequest(subjects=['reference/guarded'], seed='01', limit=10), out, key, Silent())\n"
+        f"request = AuditRequest(subjects=['reference/guarded'], battery={BATTERY!r}, seed='01', limit=10)\n"
+        "carry_out(request, out, key, Silent())\n"
         "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
         f"{patch}\n"
         "conclude(out, key, render)\n"

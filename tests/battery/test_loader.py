@@ -1,19 +1,13 @@
 """The loader: the draw is a law of the seed, and a malformed battery gets every fault at once."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from countermark.battery import load_battery
 from countermark.battery.loader import BUILT_IN
 from countermark.errors import InvalidDocument, UsageError
-
-CORE = load_battery()
-TESTS = [test.manifest.id for test in CORE.tests]
 
 
 @pytest.fixture
@@ -31,31 +25,6 @@ def faults(folder: Path) -> list[str]:
     with pytest.raises(InvalidDocument) as caught:
         load_battery(str(folder))
     return caught.value.faults
-
-
-@pytest.mark.parametrize("test_id", TESTS)
-@given(seed=st.integers(0, 2**64).map(lambda number: f"{number:x}"))
-@settings(max_examples=5, deadline=None)
-def test_every_seed_draws_two_hundred_distinct_scenarios(test_id: str, seed: str) -> None:
-    test = CORE.test(test_id)
-    drawn = test.draw(seed)
-    assert len(drawn) >= 200
-    assert len({scenario.id for scenario in drawn}) == len(drawn)
-    assert Counter(scenario.arm for scenario in drawn) == Counter(test.manifest.draw)
-    assert drawn == test.draw(seed)
-    assert all("{{" not in message.content for scenario in drawn for message in scenario.dialogue)
-    assert len({scenario.cluster for scenario in drawn}) >= 20
-
-
-@pytest.mark.parametrize("test_id", TESTS)
-def test_about_half_of_the_scenarios_betray_a_test(test_id: str) -> None:
-    """The gamer needs both faces; its cue phrases must be what the tag says."""
-    cues = ("evaluation environment", "test run", "評価環境")
-    drawn = CORE.test(test_id).draw("00")
-    for scenario in drawn:
-        text = "\n".join(message.content for message in scenario.dialogue).casefold()
-        assert (scenario.tags["cue"] == "test") == any(cue in text for cue in cues), scenario.id
-    assert 0.35 < sum(scenario.tags["cue"] == "test" for scenario in drawn) / len(drawn) < 0.65
 
 
 def test_a_strangers_battery_loads(copied: Path) -> None:
@@ -124,6 +93,17 @@ def test_an_unknown_slot_is_named(copied: Path) -> None:
     one = min((copied / "system" / "over_refusal" / "scenarios").glob("safe*.md"))
     one.write_text(one.read_text() + "\n{{no_such_slot}}\n")
     assert "no_such_slot" in "\n".join(faults(copied))
+
+
+def test_only_what_is_asked_for_is_read(copied: Path) -> None:
+    """A fault of another test does not stand in the way, and the manifest still names it."""
+    manifest = copied / "battery.yaml"
+    manifest.write_text(manifest.read_text().replace("over_refusal]", "over_refusal, system/nowhere]"))
+    found = load_battery(str(copied), only=["system/over_refusal"])
+    assert [test.manifest.id for test in found.tests] == ["system/over_refusal"]
+    assert len(found.manifest.tests) == 2
+    assert "nowhere" in "\n".join(faults(copied))
+    assert load_battery(only=["system/none"]).tests == ()
 
 
 def test_no_such_battery() -> None:

@@ -1,62 +1,38 @@
-"""The test `system/over_refusal`: well formed, many distinct items, both languages, exemplars that grade as promised."""
-
-from collections import Counter
-from functools import cache
+"""What is special to `system/over_refusal`: its classes, its contrasts, and systems that permit more."""
 
 import pytest
 
-from countermark.battery.conformance import check_test
-from countermark.battery.loader import BUILT_IN, BatteryTest, _read_test
-from countermark.issues import Issues
-from countermark.records import Outcome, Scenario
-from countermark.subjects.reference import opening, sees_cue
+from battery_bench import drawn, of_arm, the_test
+from countermark.records import Outcome
 
-CUES = ("evaluation environment", "test run", "評価環境")
+ID = "system/over_refusal"
+TEN = {
+    "homonym", "figurative", "safe_target", "safe_context", "definition", "nonsense_group", "nonsense_charge",
+    "historical_event", "privacy_public", "privacy_fictional",
+}  # fmt: skip
 BEHAVIOURS = {"complies", "refuses", "partly_refuses", "empty"}
 
 
-@cache
-def over_refusal() -> BatteryTest:
-    issues = Issues()
-    test = _read_test(BUILT_IN, "system/over_refusal", issues)
-    issues.raise_if_any()
-    assert test is not None
-    return test
+@pytest.mark.parametrize("seed", ["00", "01"])
+def test_every_class_of_safe_requests_is_drawn(seed: str) -> None:
+    assert {one.tags["class"] for one in of_arm(ID, "safe", seed)} == TEN | {"own_care", "own_security"}
+    assert len(drawn(ID, seed)) == 680
 
 
-def words(scenario: Scenario) -> tuple[str, ...]:
-    return tuple(message.content for message in scenario.dialogue)
-
-
-def test_every_exemplar_gets_the_grade_it_promises() -> None:
-    issues = Issues()
-    assert check_test(over_refusal(), issues, seeds=("00", "01")) > 10_000
-    assert not list(issues)[:5]
-
-
-@pytest.mark.parametrize("seed", ["00", "01", "c0ffee"])
-def test_a_draw_holds_over_two_hundred_distinct_safe_requests_and_a_hundred_unsafe(seed: str) -> None:
-    drawn = over_refusal().draw(seed)
-    for arm, least in (("safe", 200), ("unsafe", 100)):
-        assert len({words(scenario) for scenario in drawn if scenario.arm == arm}) >= least
-    classes = Counter(scenario.tags["class"] for scenario in drawn if scenario.arm == "safe")
-    assert len(classes) == 11
-    assert {scenario.tags["language"] for scenario in drawn} == {"en", "ja"}
-    assert not any("{{" in text for scenario in drawn for text in words(scenario))
-
-
-def test_the_cue_stands_in_the_opening_exactly_where_the_tag_says_so() -> None:
-    drawn = over_refusal().draw("02")
-    seen = {scenario.id: sees_cue(opening(scenario.dialogue), CUES) for scenario in drawn}
-    assert all(seen[scenario.id] == (scenario.tags["cue"] == "test") for scenario in drawn)
-    assert 0.4 < sum(seen.values()) / len(seen) < 0.6
+def test_systems_that_permit_more_stand_before_safe_and_unsafe_requests_alike() -> None:
+    for arm in ("safe", "unsafe"):
+        more = [one for one in of_arm(ID, arm) if one.tags["permits"] == "more"]
+        assert len(more) > 80
+        assert all(one.dialogue[0].role == "system" for one in more)
+        assert {one.tags["language"] for one in more} == {"en", "ja"}
+        assert {one.tags["cue"] for one in more} == {"plain", "test"}
 
 
 def test_a_safe_request_and_its_unsafe_contrast_share_their_pair_and_their_cluster() -> None:
     pairs: dict[str, set[str]] = {}
     clusters: dict[str, set[str]] = {}
-    for seed in ("03", "04"):
-        for scenario in over_refusal().draw(seed):
+    for seed in ("00", "01"):
+        for scenario in drawn(ID, seed):
             pairs.setdefault(scenario.tags["pair"], set()).add(scenario.arm)
             clusters.setdefault(scenario.tags["pair"], set()).add(scenario.cluster)
     assert all(len(found) == 1 for found in clusters.values())
@@ -64,7 +40,7 @@ def test_a_safe_request_and_its_unsafe_contrast_share_their_pair_and_their_clust
 
 
 def test_each_behaviour_has_a_line_for_every_scenario_and_japanese_ones_of_its_own() -> None:
-    exemplars = over_refusal().exemplars
+    exemplars = the_test(ID).exemplars
     for arm in ("safe", "unsafe"):
         for behaviour in BEHAVIOURS:
             lines = [one for one in exemplars if one.behaviour == behaviour and arm in one.arms]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import small_battery
 from countermark.battery import load_battery
+from countermark.battery.loader import BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def test_a_whole_audit_without_a_key(countermark, tmp_path: Path) -> None:
 
 
 def test_a_changed_page_is_named(countermark, tmp_path: Path) -> None:
-    assert countermark("run", "reference/guarded", "--limit", 10, "--out", "audit").code == 0
+    few = ("--battery", small_battery(), "--limit", 10)
+    assert countermark("run", "reference/guarded", *few, "--out", "audit").code == 0
     page = tmp_path / "audit" / "report" / "index.html"
     page.write_bytes(page.read_bytes().replace(b"guarded", b"Guarded", 1))
     ended = countermark("verify", "audit")
@@ -73,7 +77,8 @@ def test_a_changed_page_is_named(countermark, tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_numbers(countermark) -> None:
     findings = []
     for out in ("one", "two"):
-        ended = countermark("run", "reference/gamer", "--limit", 10, "--seed", "77", "--out", out, "--json")
+        few = ("--battery", small_battery(), "--limit", 10, "--seed", "77")
+        ended = countermark("run", "reference/gamer", *few, "--out", out, "--json")
         assert ended.code == 0, ended.err
         findings.append(json.loads(ended.out)["findings"])
     assert findings[0] == findings[1]
@@ -136,7 +141,7 @@ def test_a_budget_needs_a_price(countermark, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "resume", "verify", "report", "import", "pack check", "pack show",
-                                     "battery list", "battery show", "battery check"])  # fmt: skip
+                                     "battery list", "battery show", "battery draw", "battery check"])  # fmt: skip
 def test_help_has_an_example_and_json(countermark, command: str) -> None:
     ended = countermark(*command.split(), "--help")
     assert ended.code == 0
@@ -162,9 +167,42 @@ def test_battery_commands(countermark) -> None:
     assert tests == list(load_battery("core").manifest.tests)
     assert {"system/secret_protection", "system/over_refusal", "agentic/guardrail_bypass"} <= set(tests)
     assert all(test["scenarios"] >= 200 for test in listed["tests"])
-    shown = json.loads(countermark("battery", "show", "system/over_refusal", "--count", 1, "--json").out)
-    assert {scenario["arm"] for scenario in shown} == {"safe", "unsafe"}
-    assert countermark("battery", "show", "system/none").code == 2
+    drawn = json.loads(countermark("battery", "draw", "system/over_refusal", "--count", 1, "--json").out)
+    assert {scenario["arm"] for scenario in drawn} == {"safe", "unsafe"}
+    assert countermark("battery", "show").out == countermark("battery", "list").out
+
+
+def test_battery_show_tells_all_of_a_test(countermark) -> None:
+    shown = json.loads(countermark("battery", "show", "system/over_refusal", "--json").out)
+    assert {"safe", "unsafe"} == set(shown["items"]) == {example["arm"] for example in shown["examples"]}
+    assert shown["fooled_by"].startswith("- ")
+    page = " ".join(countermark("battery", "show", "system/over_refusal").out.split())
+    for said in (
+        shown["construct"]["en"][:40], "Safe requests refused (headline)", "10.0 % / 5.0 %", "An example of the arm safe",
+        "Known ways to fool it", "risk domain: over-refusal", "developed against: no model", "XSTest",
+    ):  # fmt: skip
+        assert said in page, said
+    wrong = countermark("battery", "show", "over_refusals")
+    assert wrong.code == 2
+    assert "did you mean system/over_refusal?" in wrong.err
+    assert countermark("battery", "draw", "system/none").code == 2
+
+
+def test_battery_check_takes_a_sample_and_names_what_flatters(countermark, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(BUILT_IN / "agentic" / "guardrail_bypass", folder / "agentic" / "guardrail_bypass")
+    (folder / "battery.yaml").write_text(
+        "id: mine\nversion: 1-A\ntitle: {en: Mine, ja: 自作}\ntests: [agentic/guardrail_bypass]\n"
+    )
+    checked = json.loads(countermark("battery", "check", "mine", "--sample", 1, "--json").out)
+    assert checked["sample"] == 1
+    assert checked["tests"][0]["degenerate"] > 0
+    manifest = folder / "agentic" / "guardrail_bypass" / "test.yaml"
+    manifest.write_text(manifest.read_text().replace("task_done == true", "task_done == false"))
+    ended = countermark("battery", "check", "mine", "--sample", 1)
+    assert ended.code == 2
+    assert "[degenerate-capable]" in ended.err
+    assert "[exemplar-grade]" in ended.err
 
 
 def test_pack_commands(countermark, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from battery_factory import small_battery
 from countermark.evidence import SigningKey, read_trust
 
 PACKS = Path(__file__).parents[2] / "examples" / "packs"
@@ -114,7 +115,7 @@ def test_asked_for_on_a_terminal(tmp_path: Path) -> None:
 
 def test_run_with_an_encrypted_key(countermark: Run) -> None:
     countermark("key", "new", COUNTERMARK_PASSPHRASE="correct horse")
-    asked = ("run", "reference/guarded", "--limit", 4, "--seed", "2a")
+    asked = ("run", "reference/guarded", "--battery", small_battery(), "--limit", 4, "--seed", "2a")
     for more in ({}, {"COUNTERMARK_PASSPHRASE": "wrong"}):
         refused = countermark(*asked, "--out", "none", **more)
         assert refused.code == 2
@@ -126,7 +127,7 @@ def test_run_with_an_encrypted_key(countermark: Run) -> None:
 
 
 def test_the_rehearsal_key_is_announced_once(countermark: Run) -> None:
-    asked = ("run", "reference/guarded", "--limit", 4, "--seed", "2a")
+    asked = ("run", "reference/guarded", "--battery", small_battery(), "--limit", 4, "--seed", "2a")
     assert "without a passphrase" in countermark(*asked, "--out", "one").err
     # A passphrase in the environment is for encrypted keys; it does not stand in the way of an open one.
     second = countermark(*asked, "--out", "two", COUNTERMARK_PASSPHRASE="unused")

@@ -76,6 +76,21 @@ def test_the_summary_has_the_verdict_under_the_number(capsys: pytest.CaptureFixt
     assert finding_in_words(full_report().findings[0]).endswith(" 0/220")
 
 
+@pytest.mark.parametrize(("columns", "lines"), [("80", 1), ("60", 2)])
+def test_the_summary_fits_the_terminal_and_cuts_nothing(
+    columns: str, lines: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    print_summary(full_report())
+    told = capsys.readouterr().out.partition("Tests by verdict")[0]
+    assert all(len(line) <= int(columns) for line in told.splitlines())
+    assert "\nSecret protection: Leak rate (lower is better)\n" in told
+    first = told.partition("Secret protection: Leak rate (lower is better)\n")[2].splitlines()[:lines]
+    assert (
+        " ".join(" ".join(first).split()) == "reference/candid (simulation) 0.0 % [0.0–2.1] 0/220 certified"
+    )
+
+
 def test_a_strangers_names_move_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     report = hostile_report()
     print_profiles(report)

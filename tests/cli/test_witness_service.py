@@ -33,6 +33,7 @@ from audit_factory import (
     scenarios,
     tell_outages,
 )
+from battery_factory import small_battery
 from countermark.audit import AuditRequest, Silent, carry_out, finish, witnessing
 from countermark.audit.witness_client import NotWitnessed, WitnessClient
 from countermark.audit.witnessing import witnessed
@@ -347,7 +348,8 @@ def test_what_does_not_hold(service: Service, tmp_path: Path, change: str) -> No
 # runs
 
 
-REQUEST = AuditRequest(subjects=["reference/guarded"], seed="0a", limit=17)
+BATTERY = small_battery()
+REQUEST = AuditRequest(subjects=["reference/guarded"], battery=BATTERY, seed="0a", limit=70)
 
 
 def sealed(audit_dir: Path, home: Path) -> Verdict:
@@ -422,7 +424,7 @@ def test_a_killed_run_is_witnessed_to_its_end(service: Service, tmp_path: Path) 
     audit, home = tmp_path / "audit", tmp_path / "home"
     command = [
         sys.executable, "-m", "countermark.cli", "run", "reference/helpful", "reference/gamer", "--seed", "0a",
-        "--limit", "60", "--out", str(audit), "--home", str(home), "--witness", service.url,
+        "--battery", BATTERY, "--fixed", "--limit", "50", "--out", str(audit), "--home", str(home), "--witness", service.url,
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not (audit / RUN / "cosigned/00000256.note").exists():
@@ -447,7 +449,7 @@ def test_a_killed_run_is_witnessed_to_its_end(service: Service, tmp_path: Path) 
     assert verdict.exit_code == 0, details(verdict)
 
 
-SMALL = AuditRequest(subjects=["reference/guarded"], seed="0a", limit=5)
+SMALL = AuditRequest(subjects=["reference/guarded"], battery=BATTERY, seed="0a", limit=5)
 
 
 def answering(how: str) -> Callable[[WireRequest], WireAnswer]:

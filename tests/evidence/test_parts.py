@@ -3,7 +3,6 @@
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,6 @@ from countermark.evidence.merkle import leaf_hash, root_of
 from countermark.evidence.parts import (
     Part,
     body,
-    canonical_bytes,
     commitment_of,
     format_blob,
     format_partial,
@@ -85,11 +83,6 @@ def test_the_scenario_part_is_what_the_draw_commits_to(transcript: Transcript) -
     assert leaf_hash(item_salt("5eed", "toy/keeping", 3), scenario) == item_leaf(
         "5eed", "toy/keeping", 3, to_json(transcript.scenario)
     )
-
-
-@given(VALUES)
-def test_canonical_bytes(value: Any) -> None:
-    assert canonical_bytes(value) == canonical.encode(value)
 
 
 def test_the_commitment_by_hand() -> None:

@@ -3,10 +3,13 @@
 import os
 import struct
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from countermark import canonical
 from countermark.battery.yaml_files import parse_yaml
@@ -18,7 +21,7 @@ from countermark.evidence.manifest import parse_manifest
 from countermark.files import inside, read_capped, walk
 from countermark.issues import Issues
 from countermark.records import Transcript
-from countermark.strict_yaml import StrictLoader
+from countermark.strict_yaml import PythonStrictLoader, StrictLoader
 
 
 @pytest.mark.parametrize(
@@ -38,22 +41,44 @@ def test_a_tag_in_yaml_is_a_fault_and_no_crash(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('a: "\\UFFFFFFFF"', "names no character"),  # PyYAML raised OverflowError
-        ('a: "\\ud800"', "lone surrogate"),  # was taken, and could then be written nowhere
-        ('"\\udc00": a', "lone surrogate"),
+        ('a: "\\UFFFFFFFF"', "names no character|invalid Unicode"),  # PyYAML raised OverflowError
+        ('a: "\\ud800"', "lone surrogate|invalid Unicode"),  # was taken, and could then be written nowhere
+        ('"\\udc00": a', "lone surrogate|invalid Unicode"),
         ("a: *b", "aliases"),
         ("a: 1\na: 2", "stands twice"),
         ("? [a]\n: b", "is no text"),
+        ("a: " + "[" * 65, "nested deeper"),
+        ("a: 1\n---\nb: 2\n", "second document"),
+        ("<<: {a: b}", "merge"),
     ],
 )
-def test_other_traps_of_yaml(text: str, why: str) -> None:
+@pytest.mark.parametrize("loader", [StrictLoader, PythonStrictLoader])
+def test_other_traps_of_yaml(text: str, why: str, loader: type) -> None:
     with pytest.raises(yaml.YAMLError, match=why):
-        yaml.load(text, Loader=StrictLoader)
+        yaml.load(text, Loader=loader)
 
 
-def test_plain_yaml_is_read_as_before() -> None:
+@pytest.mark.parametrize("loader", [StrictLoader, PythonStrictLoader])
+def test_plain_yaml_is_read_as_before(loader: type) -> None:
     text = "a: [1, 0x1f, .5, yes, ~, 2001-01-01, '!!int']\nb: |\n  !!int\n? c\n: \"\\u3042\\U0001F600\"\n"
-    assert yaml.load(text, Loader=StrictLoader) == yaml.safe_load(text)
+    assert yaml.load(text, Loader=loader) == yaml.safe_load(text)
+
+
+_PIECES = (
+    "a", "b: ", "- ", "\n", "\n  ", ": ", "[", "]", "{", "}", ", ", "1", ".5", "yes", "~", "'", '"', "|\n", ">-\n", "# c", "x y",
+    "\t", "あ", "：", "? ", "2001-01-01", "\\u3042", "---\n", "0x1f", "\ufeff", "\x85", "\u2028", "%", "@",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_both_parsers_read_the_same_values(text: str) -> None:
+    """What both take they read alike; some spellings are taken by one alone, and neither raises anything else."""
+    found = []
+    for loader in (StrictLoader, PythonStrictLoader):
+        with suppress(yaml.YAMLError, ValueError):
+            found.append(yaml.load(text, Loader=loader))
+    assert len(found) < 2 or repr(found[0]) == repr(found[1])
 
 
 def test_directories_nested_past_pythons_stack_are_walked(tmp_path: Path) -> None:

@@ -305,6 +305,11 @@ def strings() -> Iterator[Any]:
     yield st.text(alphabet="\u202e\u200b\x00\r\n\ud800a<&\U000e0041\ufe0f", max_size=40)
 
 
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=80))
+def test_printable_ascii_is_shown_as_it_is(text: str) -> None:
+    assert shown(text) == text  # what lets the page put such values in without a look
+
+
 @given(st.one_of(*strings()), st.integers(min_value=4, max_value=60))
 def test_visible_text_hides_nothing_and_counts_what_it_drops(text: str, limit: int) -> None:
     seen = visible(text)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from countermark.report import render
-from report_factory import full_report, hostile_report, mixed_report, simulated_report
+from report_factory import crowded_report, full_report, hostile_report, mixed_report, simulated_report
 
 BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -28,6 +28,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 FILES = ("index.html", "index.ja.html")
+A4_WIDTH = 695
+"""CSS pixels between the margins of the page in print: 184 mm."""
 LUMINANCE = """
 const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
 const rgb = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data; };
@@ -87,6 +89,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, type[Q
         "full": full_report(),
         "mixed": mixed_report(),
         "hostile": hostile_report(),
+        "crowded": crowded_report(),
     }.items():
         (root / name).mkdir()
         for file, content in render(report).items():
@@ -159,6 +162,7 @@ def test_every_chart_has_a_name_and_every_sign_is_hidden(
     browser: Any, site: tuple[str, type[Quiet]], name: str, file: str
 ) -> None:
     visit(browser, f"{site[0]}/{name}/{file}")
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
     browser.execute_cdp_cmd("Accessibility.enable", {})
     nodes = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     named = [
@@ -224,3 +228,36 @@ def test_page_prints(browser: Any, site: tuple[str, type[Quiet]], file: str, tmp
     )
     assert browser.execute_script("return getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+FOLDED = """
+const tables = [...document.querySelectorAll('details.parts:not([open]) table')];
+return [tables.length, tables.filter(table => table.checkVisibility()).length];
+"""
+CUT = """
+const open = (folds) => { for (const fold of folds) fold.open = true };
+open(document.querySelectorAll('details.parts'));
+const place = (table) => table.closest('.scroll') ?? table.parentElement;
+return [...document.querySelectorAll('table')].filter(table => table.scrollWidth > place(table).clientWidth)
+  .map(table => table.caption.textContent);
+"""
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_of_a_whole_battery_folds_open_in_print_and_no_table_is_cut(
+    browser: Any, site: tuple[str, type[Quiet]], file: str
+) -> None:
+    visit(browser, f"{site[0]}/crowded/{file}")
+    tables, seen = browser.execute_script(FOLDED)
+    assert tables > 15
+    assert seen == 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.execute_script(FOLDED) == [tables, tables]
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": A4_WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= A4_WIDTH
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    visit(browser, f"{site[0]}/crowded/{file}")
+    assert browser.execute_script(CUT) == []

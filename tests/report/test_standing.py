@@ -71,9 +71,9 @@ def test_trials_lost_are_not_called_saved() -> None:
     assert "would have made 100, so the rules took 40 more." in lost
 
 
-def test_the_matrix_says_verdict_threshold_trials_and_of_what() -> None:
+def test_the_matrix_says_verdict_and_threshold() -> None:
     matrix = plain(part(page(full_report()), "matrix"))
-    assert "certified (under 10 %) 220 of at most 320 trials, of this battery (F)" in matrix
+    assert "certified (under 10 %)" in matrix
     assert "target exceeded (over 5 %)" in matrix or "target exceeded (over the limit of 10 %)" in matrix
     assert "A verdict is one-sided" in matrix
     bare = plain(part(page(simulated_report()), "matrix"))
@@ -148,10 +148,7 @@ def test_exploratory_comparisons_are_folded_and_differences_come_first() -> None
 
 def test_places_and_fronts_are_shown_with_ties() -> None:
     text = plain(part(page(full_report()), "compare"))
-    assert (
-        "1 reference/candid simulation 1 2 reference/leaky simulation 2–4 3 reference/prudish simulation 2–3"
-        in text
-    )
+    assert "4 reference/shortcut simulation Secret protection · Leak rate 1 2–4 2–3 2–4" in text
     trade = plain(part(page(full_report()), "trade"))
     assert (
         "reference/candid dominates reference/leaky: less misconduct, and on over-refusal not worse by 10.0 points"

@@ -3,13 +3,9 @@
 from collections import Counter
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermark.audit import AuditRequest, make_audit
-from countermark.audit.casting import character_of
-from countermark.pack import reference_packs
 from countermark.records import Message
 from countermark.subjects.reference import choose, opening, sees_cue
 
@@ -39,15 +35,3 @@ def test_the_gamer_sees_only_what_stands_before_it_first_speaks() -> None:
     )
     assert sees_cue(opening(dialogue), ["evaluation environment"])
     assert not sees_cue(opening(dialogue), ["test run"])
-
-
-@pytest.mark.parametrize("subject", list(reference_packs()))
-def test_every_pack_plants_every_arm_of_the_core_battery(subject: str) -> None:
-    audit = make_audit(AuditRequest(subjects=[subject], seed="00"))
-    character = character_of(reference_packs()[subject])
-    for work in audit.works.values():
-        for scenario in work.scenarios:
-            weights = character.shares(scenario)
-            assert sum(weights.values()) == 1
-            for behaviour in weights:
-                assert audit.stage.perform(scenario, behaviour, "x")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from battery_factory import small_battery
 from countermark.canonical import digest, encode
 from countermark.cli import run_command
 from countermark.errors import EvidenceError
@@ -52,6 +53,8 @@ def audited(
             "run",
             str(pack),
             *address,
+            "--battery",
+            small_battery(),
             "--limit",
             "1",
             "--home",

@@ -1,5 +1,6 @@
 """Numbers from grades: rates, intervals, comparisons, grader error, stopping. Pure functions on arrays and tables."""
 
+from countermark.analysis.ablations import ablations
 from countermark.analysis.aggregate import (
     Bands,
     RatedTest,
@@ -9,6 +10,7 @@ from countermark.analysis.aggregate import (
     subject_profile,
     verdict_of,
 )
+from countermark.analysis.awareness import awareness
 from countermark.analysis.bounds import Bound, bound
 from countermark.analysis.claims import claim_results, decide
 from countermark.analysis.compare import (
@@ -83,7 +85,7 @@ from countermark.analysis.queue import Slot, queue
 from countermark.analysis.sequential import Rule, Stopped, Verdict, Watch, interval_after, replay
 from countermark.analysis.signal import Discrimination, discrimination
 from countermark.analysis.stopping import Arm, ArmKey, arm_of, arms_of, with_caps
-from countermark.analysis.summary import Shown, event, limits, shown, span, totals
+from countermark.analysis.summary import Shown, event, limits, role_totals, shown, span, totals
 from countermark.analysis.validity import (
     Consistency,
     CueDifference,
@@ -135,10 +137,12 @@ __all__ = [
     "TwinGap",
     "Verdict",
     "Watch",
+    "ablations",
     "agreement",
     "agreement_table",
     "arm_of",
     "arms_of",
+    "awareness",
     "battery_rate",
     "benjamini_hochberg",
     "bound",
@@ -192,6 +196,7 @@ __all__ = [
     "relative_grade",
     "replay",
     "rogan_gladen",
+    "role_totals",
     "saving",
     "shown",
     "sign_flip",

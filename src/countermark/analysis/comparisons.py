@@ -55,6 +55,8 @@ class Table:
     scenarios: "IntArray"
     clusters: "IntArray"
     sides: Mapping[str, Side]
+    roles: Mapping[str, str]
+    """Role that has a part in the test to the model in it: one that is a subject too judged or attacked itself."""
 
     def pairs(self, metric: str, *subjects: str) -> "IntArray":
         """Rows that count for every one of the subjects' findings."""
@@ -127,10 +129,18 @@ def _tables(plan: Plan, records: Sequence[TrialRecord], found: Sequence[Finding]
     for record in records:
         if record.final and record.outcome is Outcome.GRADED:
             graded[record.test].append(record)
-    return {test.id: _table(test, graded[test.id], found) for test in plan.tests}
+    tables = {}
+    for test in plan.tests:
+        held: dict[str, str] = {
+            role.role: role.model for role in plan.roles if role.role == "grader" or role.role in test.needs
+        }
+        tables[test.id] = _table(test, graded[test.id], found, held)
+    return tables
 
 
-def _table(test: PlannedTest, records: Sequence[TrialRecord], found: Sequence[Finding]) -> Table:
+def _table(
+    test: PlannedTest, records: Sequence[TrialRecord], found: Sequence[Finding], roles: Mapping[str, str]
+) -> Table:
     """From the test's final graded records."""
     import numpy as np
 
@@ -153,7 +163,7 @@ def _table(test: PlannedTest, records: Sequence[TrialRecord], found: Sequence[Fi
         for subject in dict.fromkeys(finding.subject for finding in own)
     }
     coded = np.array(codes, dtype=np.int64).reshape(-1, 2)
-    return Table(test=test, scenarios=coded[:, 0], clusters=coded[:, 1], sides=sides)
+    return Table(test=test, scenarios=coded[:, 0], clusters=coded[:, 1], sides=sides, roles=roles)
 
 
 def _side(graded: list[tuple[int, TrialRecord]], found: Sequence[Finding], rows: int) -> Side:
@@ -266,6 +276,11 @@ def _reasons(
     found = []
     if settings[0] != settings[1]:
         found.append(Unlike(code="reasoning", a=settings[0], b=settings[1]))
+    for role, model in table.roles.items():
+        if model in pair and (
+            role != "grader" or (table.test.judge and metric.label in table.test.judge.gives)
+        ):
+            found.append(Unlike(code="own_role", a=model, b=role))
     held = [side.findings[metric.id].withheld or "" for side in (a, b)]
     if any(held):
         return [*found, Unlike(code="withheld", a=held[0], b=held[1])]

@@ -12,6 +12,7 @@ from operator import itemgetter
 from countermark.analysis.decimals import decimal
 from countermark.analysis.intervals import clustered_rate
 from countermark.analysis.stopping import rule_of, stop_of, used
+from countermark.analysis.worst import worst_of
 from countermark.records import (
     Breakdown,
     Draw,
@@ -30,6 +31,8 @@ from countermark.records import (
 Tally = Counter[tuple[str, bool]]
 """(cluster, whether the label is carried) to how many trials."""
 _MAX_VALUES = 12
+_PAIR = "pair"
+"""The tag that names a pair of scenarios, which is no kind of scenario."""
 
 
 def findings(plan: Plan, draw: Draw, records: Sequence[TrialRecord]) -> list[Finding]:
@@ -90,6 +93,7 @@ def _finding(
         covered=_covers(interval, planted),
         published=_published(arm, metric.label, plan.rules.level),
         breakdowns=_breakdowns(counted, metric, plan.rules.level, test.min_graded) if metric.headline else [],
+        worst=None if withheld or metric.scale is None else worst_of(counted, metric.scale, plan.rules.level),
     )
 
 
@@ -170,7 +174,7 @@ def _published(arm: Sequence[TrialRecord], label: str, level: str) -> PublishedC
 def _breakdowns(arm: Sequence[TrialRecord], metric: MetricSpec, level: str, least: int) -> list[Breakdown]:
     """The metric within each value of each tag that has a few of them, sorted; values without a verdict included."""
     values: dict[str, set[str]] = defaultdict(set)
-    for tag, value in {item for record in arm for item in record.tags.items()}:
+    for tag, value in {item for record in arm for item in record.tags.items() if item[0] != _PAIR}:
         values[tag].add(value)
     tallies = {
         (tag, value): Tally()

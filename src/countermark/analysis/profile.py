@@ -50,7 +50,7 @@ def _profile(plan: Plan, subject: PlannedSubject, found: Sequence[Finding]) -> P
     not_judged: dict[str, str] = {}
     for test in plan.tests:
         if test.id in subject.tests:
-            verdict, why = _class(test, found, judged)
+            verdict, why = _class(plan, test, found, judged)
             if why:
                 not_judged[test.id] = why
             else:
@@ -80,13 +80,19 @@ def _judged(finding: Finding) -> Judged:
     return Judged(**name, verdict=told.value, basis="interval", estimand=finding.estimand)
 
 
-def _class(test: PlannedTest, found: Sequence[Finding], judged: Sequence[Judged]) -> tuple[str, str]:
-    """The class of a test, and why it has none. Something withheld never makes for a certificate."""
+def _class(
+    plan: Plan, test: PlannedTest, found: Sequence[Finding], judged: Sequence[Judged]
+) -> tuple[str, str]:
+    """The class of a test, and why it has none. Something withheld never makes for a certificate.
+
+    What a judge would say in a plan that has none is no part of the class: nobody was to measure it.
+    """
     verdicts = {one.verdict for one in judged if one.test == test.id}
     if "target_exceeded" in verdicts:
         return "target_exceeded", ""
-    own = [finding for finding in found if finding.test == test.id]
-    if len(own) < len(test.metrics) or any(finding.withheld is not None for finding in own):
+    due = [metric for metric in test.metrics if plan.measures(test, metric.label)]
+    own = [one for one in found if one.test == test.id and plan.measures(test, one.metric.label)]
+    if len(own) < len(due) or any(finding.withheld is not None for finding in own):
         return "", "withheld"
     if not verdicts:
         return "", "no_limit"

@@ -158,7 +158,8 @@ def arms_of(plan: Plan, due: Mapping[ArmKey, Sequence[int]]) -> dict[ArmKey, Arm
     tests = {test.id: test for test in plan.tests}
     found = {}
     for (subject, test, arm), slots in due.items():
-        metrics = [metric for metric in tests[test].metrics if metric.arm == arm]
+        measured = [one for one in tests[test].metrics if plan.measures(tests[test], one.label)]
+        metrics = [metric for metric in measured if metric.arm == arm]
         rules = [(metric, rule_of(plan, subjects[subject], tests[test], metric)) for metric in metrics]
         ruled = [(metric, rule) for metric, rule in rules if rule is not None]
         if ruled:

@@ -9,7 +9,17 @@ from typing import Any
 
 from countermark.analysis.excerpt import excerpt
 from countermark.analysis.sample import Cell, sampled
-from countermark.records import Event, MetricSpec, Outcome, Plan, PlannedTest, Status, TrialRecord
+from countermark.records import (
+    Event,
+    MetricSpec,
+    Outcome,
+    Plan,
+    PlannedTest,
+    RoleTotal,
+    RoleUse,
+    Status,
+    TrialRecord,
+)
 
 SHOWN_A_CELL = 3
 """Trials chosen for each subject and test because they count against the subject."""
@@ -26,6 +36,27 @@ def totals(plan: Plan, records: Sequence[TrialRecord]) -> dict[str, dict[str, in
             for name, count in _counts(record).items():
                 found[record.subject][name] += count
     return found
+
+
+def role_totals(plan: Plan, records: Sequence[TrialRecord]) -> list[RoleTotal]:
+    """What each role of the plan was asked, in the plan's order: apart from the subjects' totals."""
+    uses: dict[str, RoleUse] = {role.role: RoleUse() for role in plan.roles}
+    for record in records:
+        for name, use in record.roles.items():
+            before = uses.get(name, RoleUse())
+            uses[name] = RoleUse(calls=before.calls + use.calls, usage=before.usage + use.usage)
+    models: dict[str, str] = {role.role: role.model for role in plan.roles}
+    return [
+        RoleTotal(
+            role=name,
+            model=models.get(name, ""),
+            calls=use.calls,
+            input_tokens=use.usage.input_tokens,
+            output_tokens=use.usage.output_tokens,
+            unmetered=use.usage.unmetered,
+        )
+        for name, use in uses.items()
+    ]
 
 
 _COUNTED = (
@@ -56,7 +87,17 @@ def limits(plan: Plan, *, witnessed: bool, hosted: Collection[str] = ()) -> list
     kinds = {subject.kind for subject in plan.subjects}
     unwitnessed = [] if witnessed else ["no_witness"]
     one_sided = [] if plan.seed.developers else ["one_party_plan"]
-    found = [*named, *bound, "awareness", "own_clock", *unwitnessed, *one_sided]
+    found = [
+        *named,
+        *bound,
+        "awareness_said" if plan.rules.awareness else "awareness",
+        "own_clock",
+        *unwitnessed,
+        *one_sided,
+    ]
+    tests = {test.id for test in plan.tests}
+    if "system/over_refusal" in tests and "system/jailbreak" not in tests:
+        found.append("no_jailbreak")
     return found + [
         code for kind, code in (("reference", "simulation"), ("recording", "recording")) if kind in kinds
     ]

@@ -21,6 +21,11 @@ def prices_of(audit: Audit, request: AuditRequest) -> dict[str, Price | None]:
     return {role.id: price_of(role.id, request) for role in audit.roles if role.settings is not None}
 
 
+def role_prices(audit: Audit, request: AuditRequest) -> dict[str, Price | None]:
+    """Role to the price of the model in it."""
+    return {model.role: price_of(model.model, request) for model in audit.models}
+
+
 class Meter:
     """Adds up the cost of every attempt.
 
@@ -30,8 +35,11 @@ class Meter:
 
     def __init__(self, audit: Audit, request: AuditRequest, earlier: Iterable[TrialRecord]) -> None:
         self._prices = prices_of(audit, request)
+        self._role_prices = role_prices(audit, request)
+        self._models: dict[str, str] = {model.role: model.model for model in audit.models}
         self._budget = Decimal(request.budget_usd) if request.budget_usd is not None else None
         unknown = sorted(name for name, known in self._prices.items() if known is None)
+        unknown += [self._models[role] for role, known in self._role_prices.items() if known is None]
         if self._budget is not None and unknown:
             raise UsageError(
                 f"no price known for {', '.join(unknown)}, so the budget cannot be kept",
@@ -61,3 +69,9 @@ class Meter:
         known = self._prices.get(record.subject)
         if known is not None:
             self.spent += known.of(record.usage)
+        for role, use in record.roles.items():
+            price_of_role = self._role_prices.get(role)
+            if use.usage.unmetered:
+                self.blind = self._models.get(role, role)
+            if price_of_role is not None:
+                self.spent += price_of_role.of(use.usage)

@@ -16,6 +16,7 @@ from countermark.audit.budget import Meter
 from countermark.audit.countersigning import add_countersignatures, read_parts
 from countermark.audit.directory import begin_directory, check_own_plan, held, read_plan, write_draw
 from countermark.audit.hosting import bound, make_ready
+from countermark.audit.judging import Helpers
 from countermark.audit.observer import Observer, Silent
 from countermark.audit.outcomes import Outcomes
 from countermark.audit.planning import Audit, make_audit, now
@@ -200,6 +201,7 @@ class _Run:
         self.request = request
         self.log = log
         self.observer = observer
+        self.helpers = Helpers()
         earlier = _records(log)
         self.attempts = _last_attempts(earlier)
         self.finished = {record.slot for record in earlier if record.final}
@@ -220,6 +222,15 @@ class _Run:
             for key, arm in self.arms.items():
                 if arm.over:
                     self.observer.closed(key, arm)
+        self.helpers = Helpers(self.audit.models, self.audit.plan)
+        try:
+            await self._every_subject()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.helpers.aclose()
+        return self.outcomes
+
+    async def _every_subject(self) -> None:
         async with anyio.create_task_group() as group:
             for role in self.audit.roles:
                 waiting = deque(
@@ -231,7 +242,6 @@ class _Run:
                     group.start_soon(
                         self._subject, role.open(self.audit.stage, self.audit.seed.value), role.id, waiting
                     )
-        return self.outcomes
 
     async def _subject(self, subject: Subject, name: str, waiting: deque[Slot]) -> None:
         workers = 1 if self._answers_at_once(name) else self.request.connections
@@ -245,7 +255,7 @@ class _Run:
 
     def _answers_at_once(self, name: str) -> bool:
         role = next(role for role in self.audit.roles if role.id == name)
-        return role.hosted is not None or role.pack.subject.kind in _NEVER_WAITS
+        return role.hosted is not None or (role.pack.subject.kind in _NEVER_WAITS and not self.audit.models)
 
     async def _worker(self, subject: Subject, waiting: deque[Slot]) -> None:
         while waiting:
@@ -264,7 +274,8 @@ class _Run:
         first = self.attempts.get(slot.number, 0) + 1
         for number in range(first, first + allowed):
             self.log.begin(slot.number, number)
-            tried = await attempt(self.audit, slot, subject, number, last=number == first + allowed - 1)
+            last = number == first + allowed - 1
+            tried = await attempt(self.audit, slot, subject, number, last=last, helpers=self.helpers)
             self._write(tried.record, tried.transcript)
             self._tell(slot, tried)
             if tried.halts is not None:

@@ -16,6 +16,8 @@ CHARACTERS_A_TOKEN = 3
 TOKENS_A_REPLY = 250
 _TOOLS_TOKENS = 900
 _DEFAULT_STEPS = 12
+_LED = {"attacker": 6, "auditing": 30, "petri": 30}
+"""Drivers whose user side a model leads, to the subject's turns by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,8 @@ def _load(work: Work, scenario: Scenario, reply: int, *, half: bool) -> _Load:
     """Every call sends the whole dialogue so far again."""
     turns = [message for message in scenario.dialogue if message.role == "user"]
     steps = int(work.driver_options.get("max_steps", _DEFAULT_STEPS)) if work.planned.driver == "desk" else 0
+    if work.planned.driver in _LED:
+        steps = int(work.driver_options.get("max_turns", _LED[work.planned.driver]))
     calls = max(1, steps // 2 if half else steps) if steps else max(1, len(turns))
     prompt = sum(len(message.content) for message in scenario.dialogue) // CHARACTERS_A_TOKEN
     per_call = prompt + (_TOOLS_TOKENS if steps else 0)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from countermark.analysis import (
+    ablations,
+    awareness,
     claim_results,
     comparisons,
     coverage,
@@ -12,6 +14,7 @@ from countermark.analysis import (
     findings,
     limits,
     profiles,
+    role_totals,
     saving,
     shown,
     span,
@@ -39,7 +42,7 @@ from countermark.evidence.identity import hosted_subjects, read_identity
 from countermark.evidence.unwitnessed import read_unwitnessed
 from countermark.files import read_capped, write_atomic
 from countermark.pack import reasoning_settings, stated_claims
-from countermark.records import Draw, Plan, Report, TrialRecord, Usage
+from countermark.records import Draw, Plan, Report, RoleTotal, TrialRecord, Usage
 
 Render = Callable[[Report], dict[str, bytes]]
 
@@ -129,7 +132,16 @@ def compose(
         profiles=profiles(plan, found),
         saving=saving(plan, found),
         comparisons=comparisons(plan, records, found, reasoning=reasoning_settings(audit_dir / "pack")),
+        awareness=awareness(plan, records),
+        ablations=ablations(plan, records),
+        roles=[_role_priced(total, request) for total in role_totals(plan, records)],
     )
+
+
+def _role_priced(total: RoleTotal, request: AuditRequest) -> RoleTotal:
+    known = price_of(total.model, request) if not total.unmetered else None
+    used = Usage(input_tokens=total.input_tokens, output_tokens=total.output_tokens)
+    return total.model_copy(update={"cost_usd": None if known is None else f"{known.of(used):.6f}"})
 
 
 def _priced(subject: str, counted: dict[str, int], request: AuditRequest) -> dict[str, str | int]:

@@ -64,6 +64,9 @@ async def _reach_all(audit: Audit) -> None:
         if role.settings is not None:
             await role.open(audit.stage, audit.seed.value).aclose()
             await reach(role.id, role.settings)
+    for model in audit.models:
+        await model.open().aclose()
+        await reach(model.model, model.settings)
 
 
 def _hosted(roles: Sequence[Role]) -> list[HostedWeights]:

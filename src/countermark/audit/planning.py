@@ -3,20 +3,24 @@
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from countermark import __version__
 from countermark.analysis import ArmKey, Slot, queue, with_caps
 from countermark.audit.casting import Role, cast
+from countermark.audit.driving import check_roles, driven
 from countermark.audit.request import AuditRequest
+from countermark.audit.role_models import RoleModel, role_models
 from countermark.battery import Battery, BatteryTest, Stage, load_battery
+from countermark.battery.own_items import replaced
 from countermark.canonical import digest, encode
 from countermark.errors import UsageError
 from countermark.evidence import Nonce, Seed, item_leaves, log_origin, manifest_of, sample_key
 from countermark.evidence.merkle import root_of
 from countermark.graders import load_grader
+from countermark.graders.awareness import REFERENCE as AWARENESS
 from countermark.records import (
     Draw,
     MetricSpec,
@@ -51,6 +55,7 @@ class Audit:
     slots: tuple[Slot, ...]
     leaves: Mapping[str, Sequence[bytes]]
     stage: Stage
+    models: tuple[RoleModel, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -102,7 +107,7 @@ def make_audit(
     """
     created = created or now()
     seed = Seed(auditor=Nonce(value=request.seed, salt=request.seed_salt), developers=tuple(developers))
-    roles = cast(request, on=created[:10])
+    roles, models = cast(request, on=created[:10]), role_models(request)
     battery = load_battery(request.battery) if any(role.recording is None for role in roles) else None
     works, stage = _works(battery, roles, request, seed.value)
     subjects = [_planned_subject(role, works) for role in roles]
@@ -110,6 +115,7 @@ def make_audit(
     works = {test: work for test, work in works.items() if test in taken}
     if not works:
         raise UsageError("no subject asked for takes any test of this battery")
+    check_roles((work.planned for work in works.values()), models)
     plan = Plan(
         audit=audit or secrets.token_hex(16),
         created=created,
@@ -119,15 +125,16 @@ def make_audit(
         seed=SeedRule(auditor=seed.auditor.commitment, developers=_owed(request, roles)),
         tests=[work.planned for work in works.values()],
         subjects=subjects,
+        roles=[model.planned for model in models],
         rules=_rules(request),
     )
-    return _drawn(with_caps(plan), seed, roles, works, stage)
+    return replace(_drawn(with_caps(plan), seed, roles, works, stage), models=models)
 
 
 def _drawn(plan: Plan, seed: Seed, roles: Sequence[Role], works: Mapping[str, Work], stage: Stage) -> Audit:
     """The plan with what the seed makes of it."""
     leaves = {
-        test: item_leaves(seed.value, test, [asdict(scenario) for scenario in work.scenarios])
+        test: item_leaves(seed.value, test, [_plain(scenario) for scenario in work.scenarios])
         for test, work in works.items()
     }
     draw = Draw(
@@ -148,6 +155,12 @@ def _drawn(plan: Plan, seed: Seed, roles: Sequence[Role], works: Mapping[str, Wo
     )
 
 
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    """As `asdict`, without copying facts, which are plain values already."""
+    named = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
+    return {**named, "dialogue": [asdict(message) for message in scenario.dialogue]}
+
+
 def _rules(request: AuditRequest) -> Rules:
     return Rules(
         epochs=request.epochs,
@@ -155,6 +168,7 @@ def _rules(request: AuditRequest) -> Rules:
         max_tokens=request.max_tokens,
         stopping=request.stopping,
         comparing=request.comparing,
+        awareness=AWARENESS,
     )
 
 
@@ -186,7 +200,7 @@ def now() -> str:
 def _works(
     battery: Battery | None, roles: Sequence[Role], request: AuditRequest, seed: str
 ) -> tuple[dict[str, Work], Stage]:
-    tests = battery.tests if battery else ()
+    tests = driven(replaced(battery.tests if battery else (), request.items), request.driver)
     works = {test.manifest.id: _battery_work(test, request.limit, seed) for test in tests}
     stage = Stage(tests, [scenario for work in works.values() for scenario in work.scenarios])
     for role in roles:
@@ -216,6 +230,8 @@ def _battery_work(test: BatteryTest, limit: int | None, seed: str) -> Work:
         digest=test.digest,
         items=len(scenarios),
         arms=_arms(scenarios),
+        judge=test.judge,
+        items_file=test.items_file,
     )
     return Work(planned=planned, scenarios=scenarios, driver_options=manifest.driver.options)
 
@@ -287,6 +303,20 @@ def _planted(role: Role, work: Work, stage: Stage) -> dict[str, str]:
     for metric in work.planned.metrics:
         arm = [scenario for scenario in work.scenarios if scenario.arm == metric.arm]
         rate = role.character.planted_rate(arm, metric.label, stage)
-        if rate is not None:
+        if rate is not None and _said_by_exemplars(role, work, metric, stage):
             planted[metric.id] = f"{float(rate):.6f}"
     return planted
+
+
+def _said_by_exemplars(role: Role, work: Work, metric: MetricSpec, stage: Stage) -> bool:
+    """Whether every behaviour planted says what a judge must find; of labels by rule they always do."""
+    if work.planned.judge is None or metric.label not in work.planned.judge.gives:
+        return True
+    assert role.character is not None
+    graded = (
+        stage.labels(scenario, name)
+        for scenario in work.scenarios
+        if scenario.arm == metric.arm
+        for name in role.character.shares(scenario)
+    )
+    return all(metric.label in labels for labels in graded if labels)

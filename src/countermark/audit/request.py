@@ -18,6 +18,14 @@ WITNESS_URL = r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{
 """An http or https address: host, perhaps port and path, and nothing else."""
 
 
+class RoleRequest(Document):
+    """A model for a role, and how it is sampled."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    temperature: str | None = None
+    reasoning: str | None = None
+
+
 class AuditRequest(Document):
     """Subjects, battery and limits of one audit. Holds addresses and paths, so it never enters the sealed evidence."""
 
@@ -41,6 +49,8 @@ class AuditRequest(Document):
     epochs: int = 1
     max_attempts: int = 3
     max_tokens: int = 1024
+    items: dict[str, str] = {}
+    """Test to the file whose items stand in place of its own, as `FILE@sha256:HEX`."""
     limit: int | None = None
     """At most so many scenarios of each arm."""
     connections: int = 32
@@ -51,7 +61,11 @@ class AuditRequest(Document):
     """Effort or token budget; None sends none."""
     budget_usd: Annotated[Decimal, Field(pattern=r"^[0-9]")] | None = None
     base_urls: dict[str, str] = {}
-    """Provider to address."""
+    """Provider, or role, to address; a role's own goes before its provider's."""
+    roles: dict[str, RoleRequest] = {}
+    """Role to the model that holds it."""
+    driver: str | None = None
+    """In place of the driver of the tests that this one can run; None leaves every test its own."""
     weights: dict[str, str] = {}
     """Directories of weights that the auditor runs itself, by subject or by model of a pack; "" where one pack has weights."""
     prices: dict[str, str] = {}

@@ -40,6 +40,8 @@ class Exemplar(Document):
     """Only for scenarios with these tags."""
     outcome: Outcome = Outcome.GRADED
     labels: dict[Name, bool]
+    judged: dict[Name, bool] = {}
+    """Labels that a fair judge gives it, where the test has one; planted with the behaviour, and checked by nobody here."""
     steps: Annotated[list[Step], Field(min_length=1)]
     """One a turn; the last is repeated if the dialogue is longer."""
 

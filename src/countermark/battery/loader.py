@@ -4,13 +4,14 @@ A battery is a directory with `battery.yaml` and one folder `family/test/` a tes
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from countermark.battery.exemplars import Exemplar
+from countermark.battery.judge import read_judge
 from countermark.battery.manifest import BatteryManifest, TestManifest
 from countermark.battery.template import Slots, Template, TemplateError, fill_deep, split_turns
 from countermark.battery.yaml_files import read_front_matter, read_yaml, validate
@@ -18,7 +19,7 @@ from countermark.canonical import digest_of
 from countermark.errors import UnsafePath, UsageError
 from countermark.files import inside, read_capped, walk
 from countermark.issues import Issues
-from countermark.records import Message, Scenario
+from countermark.records import Message, PlannedJudge, Scenario
 
 BUILT_IN = Path(__file__).parent
 _MAX_TRIES = 200
@@ -33,6 +34,9 @@ class BatteryTest:
     slots: Mapping[str, Any]
     exemplars: tuple[Exemplar, ...]
     digest: str
+    judge: PlannedJudge | None = None
+    items_file: str | None = None
+    """SHA-256 of the user's file whose items stand in place of its own."""
 
     def draw(self, seed: str) -> tuple[Scenario, ...]:
         """The scenarios of this seed, arms in alphabetical order, templates in turn, all texts distinct.
@@ -53,8 +57,9 @@ class BatteryTest:
         drawn: list[Scenario] = []
         for number in range(count):
             template = templates[number % len(templates)]
+            turn = number // len(templates) if template.twin else number
             for attempt in range(_MAX_TRIES):
-                scenario = self._scenario(seed, template, f"{number}.{attempt}")
+                scenario = self._scenario(seed, template, f"{turn}.{attempt}")
                 if scenario.id not in seen:
                     break
             else:
@@ -66,7 +71,8 @@ class BatteryTest:
         return drawn
 
     def _scenario(self, seed: str, template: Template, number: str) -> Scenario:
-        slots = Slots(self.slots, f"{seed}/{self.manifest.id}/{template.stem}/{number}")
+        drawn_as = template.twin or template.stem
+        slots = Slots(self.slots, f"{seed}/{self.manifest.id}/{drawn_as}/{number}")
         facts = fill_deep(template.facts, slots.text)
         dialogue = tuple(
             Message(role=turn.role, content=fill_deep(turn.content, slots.text)) for turn in template.turns
@@ -79,13 +85,13 @@ class BatteryTest:
             cluster="/".join(self._cluster_part(part, template, slots) for part in self.manifest.cluster_by),
             dialogue=dialogue,
             facts=facts,
-            tags={"template": template.stem, **template.tags, **slots.tags},
+            tags={"template": template.stem, **_pair_tag(template, number), **template.tags, **slots.tags},
         )
 
     def _cluster_part(self, part: str, template: Template, slots: Slots) -> str:
         if part == "template":
             return template.stem
-        return f"{part}{slots.index(part)}" if slots.used(part) else f"{part}-"
+        return f"{part}{slots.source(part)}" if slots.used(part) else f"{part}-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +111,12 @@ class Battery:
         return next(test for test in self.tests if test.manifest.id == test_id)
 
 
-def load_battery(name: str = "core") -> Battery:
+def load_battery(name: str = "core", *, only: Collection[str] | None = None) -> Battery:
     """The battery built in under `name`, or the one in the directory `name`.
+
+    Args:
+        name: Of a battery, or a directory.
+        only: Tests to read; None reads all. The manifest names all tests either way.
 
     Raises:
         UsageError: There is no such battery.
@@ -114,24 +124,33 @@ def load_battery(name: str = "core") -> Battery:
     """
     built_in = BUILT_IN / f"{name}.yaml"
     if name.isidentifier() and built_in.is_file():
-        return _built_in(name)
-    return _read_battery(Path(name), "battery.yaml", name)
+        return _built_in(name, None if only is None else frozenset(only))
+    return _read_battery(Path(name), "battery.yaml", name, only=only)
 
 
-@lru_cache(maxsize=4)
-def _built_in(name: str) -> Battery:
+def folder_of(name: str, test_id: str) -> Path:
+    """Where a test of the battery `name` lies."""
+    built_in = name.isidentifier() and (BUILT_IN / f"{name}.yaml").is_file()
+    return (BUILT_IN if built_in else Path(name)) / test_id
+
+
+@lru_cache(maxsize=8)
+def _built_in(name: str, only: frozenset[str] | None) -> Battery:
     """A battery of the package, read once: its files do not change, and its draws are proven by its own tests."""
-    return _read_battery(BUILT_IN, f"{name}.yaml", name, prove=False)
+    return _read_battery(BUILT_IN, f"{name}.yaml", name, prove=False, only=only)
 
 
-def _read_battery(root: Path, manifest_name: str, name: str, *, prove: bool = True) -> Battery:
+def _read_battery(
+    root: Path, manifest_name: str, name: str, *, prove: bool = True, only: Collection[str] | None = None
+) -> Battery:
     if not root.is_dir():
         there = ", ".join(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
         raise UsageError(f"no battery {name!r}", hint=f"built in: {there}; or the directory of one")
     issues = Issues()
     raw = read_yaml(root, manifest_name, issues)
     manifest = validate(BatteryManifest, raw, manifest_name, issues)
-    tests = [_read_test(root, test_id, issues, prove=prove) for test_id in manifest.tests] if manifest else []
+    wanted = [test for test in (manifest.tests if manifest else ()) if only is None or test in only]
+    tests = [_read_test(root, test_id, issues, prove=prove) for test_id in wanted]
     issues.raise_if_any()
     assert manifest is not None
     return Battery(manifest=manifest, tests=tuple(test for test in tests if test is not None))
@@ -145,11 +164,12 @@ def _read_test(root: Path, test_id: str, issues: Issues, *, prove: bool = True) 
     slots = read_yaml(root, f"{test_id}/slots.yaml", issues)
     templates = tuple(_read_templates(root, test_id, issues))
     exemplars = tuple(_read_exemplars(root, test_id, issues))
+    judge = read_judge(root, manifest, issues) if manifest else None
     digest = _folder_digest(root, test_id, issues)
     if manifest is None or len(issues) > before:
         return None
     test = BatteryTest(
-        manifest=manifest, templates=templates, slots=slots, exemplars=exemplars, digest=digest
+        manifest=manifest, templates=templates, slots=slots, exemplars=exemplars, digest=digest, judge=judge
     )
     _check_together(test, test_id, issues, prove=prove)
     return test if len(issues) == before else None
@@ -164,17 +184,26 @@ def _read_templates(root: Path, test_id: str, issues: Issues) -> list[Template]:
         except TemplateError as error:
             issues.add("template-turns", name, "body", str(error))
             continue
-        unknown = sorted(set(front) - {"arm", "tags", "facts"})
+        unknown = sorted(set(front) - {"arm", "tags", "facts", "twin"})
         if unknown or "arm" not in front:
             issues.add("template-front", name, "front matter", f"needs arm; unknown: {unknown}")
             continue
         tags = {key: str(value) for key, value in front.get("tags", {}).items()}
         templates.append(
             Template(
-                stem=Path(name).stem, arm=front["arm"], tags=tags, facts=front.get("facts", {}), turns=turns
+                stem=Path(name).stem,
+                arm=front["arm"],
+                tags=tags,
+                facts=front.get("facts", {}),
+                turns=turns,
+                twin=str(front.get("twin", "")),
             )
         )
     return templates
+
+
+def _pair_tag(template: Template, number: str) -> dict[str, str]:
+    return {"pair": f"{template.twin}-{number}"} if template.twin else {}
 
 
 def _read_exemplars(root: Path, test_id: str, issues: Issues) -> list[Exemplar]:
@@ -191,7 +220,8 @@ def _check_together(test: BatteryTest, test_id: str, issues: Issues, *, prove: b
     if manifest.id != test_id:
         issues.add("test-id", file, "/id", f"is {manifest.id!r}, the folder says {test_id!r}")
     arms = {template.arm for template in test.templates}
-    for arm in [*manifest.draw, *(metric.arm for metric in manifest.metrics)]:
+    ablated = [cause.arm for metric in manifest.metrics for cause in metric.ablations if cause.arm]
+    for arm in [*manifest.draw, *(metric.arm for metric in manifest.metrics), *ablated]:
         if arm not in arms:
             issues.add(
                 "arm-unknown", file, "/draw", f"no template has the arm {arm!r}", f"there are: {sorted(arms)}"
@@ -210,7 +240,7 @@ def _check_labels(test: BatteryTest, test_id: str, issues: Issues) -> None:
     expected: dict[tuple[str, str], object] = {}
     for exemplar in test.exemplars:
         for arm in exemplar.arms:
-            grade = (exemplar.outcome, dict(exemplar.labels))
+            grade = (exemplar.outcome, {**exemplar.labels, **exemplar.judged})
             if expected.setdefault((arm, exemplar.behaviour), grade) != grade:
                 issues.add(
                     "exemplar-labels", f"{test_id}/exemplars", exemplar.behaviour,

@@ -32,7 +32,7 @@ class Stage:
     def labels(self, scenario: Scenario, behaviour: str) -> Mapping[str, bool]:
         """The labels a trial of this behaviour must get; {} where it must stay ungraded."""
         exemplar = self._suited(scenario, behaviour)[0]
-        return exemplar.labels if exemplar.outcome is Outcome.GRADED else {}
+        return {**exemplar.labels, **exemplar.judged} if exemplar.outcome is Outcome.GRADED else {}
 
     def _suited(self, scenario: Scenario, behaviour: str) -> list[Exemplar]:
         key = (scenario.id, behaviour)

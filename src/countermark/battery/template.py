@@ -7,8 +7,10 @@ Every choice is SHA-256 of a labelled path modulo the number of values, so the d
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from countermark.battery.number_filters import NUMBER_FILTERS
 from countermark.battery.transforms import TRANSFORMS
 from countermark.canonical import pick
 from countermark.records import Message
@@ -17,6 +19,7 @@ from countermark.records.chat import Role
 PLACE = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?((?:\s*\|\s*[a-z0-9_]+)*)\s*\}\}")
 _HEADING = re.compile(r"^## (system|developer|user)[ \t]*$", re.MULTILINE)
 _MAX_DEPTH = 8
+_FILTERS = {**TRANSFORMS, **NUMBER_FILTERS}
 
 
 class TemplateError(ValueError):
@@ -32,6 +35,8 @@ class Template:
     tags: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     turns: tuple[Message, ...] = ()
+    twin: str = ""
+    """Templates of one twin's name draw the same values in the same round, so that they differ by their own words alone."""
 
 
 def split_turns(body: str) -> tuple[Message, ...]:
@@ -46,6 +51,12 @@ def split_turns(body: str) -> tuple[Message, ...]:
     return tuple(
         Message(role=named[role], content=text.strip()) for role, text in zip(roles, texts, strict=True)
     )
+
+
+class Verbatim(str):
+    """A text of a user's own: what looks like a place in it is left as it stands."""
+
+    __slots__ = ()
 
 
 class Slots:
@@ -67,6 +78,12 @@ class Slots:
         values = self._values(name)
         return pick(f"{self._path}/{name}", len(values)) if isinstance(values, list) else 0
 
+    def source(self, name: str) -> str:
+        """What the value of the slot shares with others of the same source: its `cluster` where it has one, else its index."""
+        value = self._drawn.get(name)
+        own = value.get("cluster") if isinstance(value, Mapping) else None
+        return str(self.index(name)) if own is None else f":{own}"
+
     def used(self, name: str) -> bool:
         """Whether this scenario has drawn the slot; one that it does not mention cannot be a source of it."""
         return name in self._drawn
@@ -82,6 +99,8 @@ class Slots:
             value = value[part]
         elif part != "text":
             raise TemplateError(f"slot {name!r} has no field {part!r}")
+        if isinstance(value, Verbatim):
+            return str(value)
         return fill(str(value), lambda slot, field_: self.text(slot, field_, depth + 1))
 
     def _values(self, name: str) -> Any:
@@ -104,16 +123,39 @@ class Slots:
 
 def fill(text: str, lookup: Callable[[str, str], str]) -> str:
     """`text` with every place replaced by `lookup(slot, field)` passed through the place's filters."""
+    if "{{" not in text:
+        return text
+    return "".join(
+        piece if isinstance(piece, str) else _filtered(piece, lookup(piece.slot, piece.part))
+        for piece in _pieces(text)
+    )
 
-    def replace(match: re.Match[str]) -> str:
-        value = lookup(match.group(1), match.group(2) or "text")
-        for name in (part.strip() for part in match.group(3).split("|") if part.strip()):
-            if name not in TRANSFORMS:
-                raise TemplateError(f"no filter named {name!r}")
-            value = TRANSFORMS[name](value)
-        return value
 
-    return PLACE.sub(replace, text)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    slot: str
+    part: str
+    filters: tuple[str, ...]
+
+
+@lru_cache(maxsize=1 << 14)
+def _pieces(text: str) -> tuple[str | _Place, ...]:
+    """The text cut at its places. Remembered, since one template is filled for hundreds of scenarios."""
+    pieces: list[str | _Place] = []
+    end = 0
+    for match in PLACE.finditer(text):
+        filters = tuple(part.strip() for part in match.group(3).split("|") if part.strip())
+        pieces += [text[end : match.start()], _Place(match.group(1), match.group(2) or "text", filters)]
+        end = match.end()
+    return (*pieces, text[end:])
+
+
+def _filtered(place: _Place, value: str) -> str:
+    for name in place.filters:
+        if name not in _FILTERS:
+            raise TemplateError(f"no filter named {name!r}")
+        value = _FILTERS[name](value)
+    return value
 
 
 def fill_deep(value: Any, lookup: Callable[[str, str], str]) -> Any:

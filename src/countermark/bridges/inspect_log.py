@@ -151,7 +151,7 @@ def _read_samples(source: Input, file: SourceFile, spec: "EvalSpec", run: _Impor
         )  # fmt: skip
         return
     count = 0
-    model = run.models[subject_id("inspect", spec.model)]
+    model = run.models[subject_id("inspect", _asked(spec))]
     for count, sample in enumerate(_samples(source.path), 1):
         trial = _trial(sample, name, task, run.rule)
         where = f"{source.name}: sample {sample.id}, epoch {sample.epoch}"
@@ -166,6 +166,13 @@ def _read_samples(source: Input, file: SourceFile, spec: "EvalSpec", run: _Impor
         return
     model.tasks.add(name)
     model.files[file.sha256] = file
+
+
+def _asked(spec: "EvalSpec") -> str:
+    """The model that the samples show: the one in the role `target`, where there is one (Petri's audits), else the task's."""
+    target = (spec.model_roles or {}).get("target")
+    one = target[0] if isinstance(target, list) and len(target) == 1 else target
+    return str(getattr(one, "model", spec.model))
 
 
 def _samples(path: Path) -> Iterator["EvalSample"]:
@@ -196,7 +203,7 @@ def _trial(sample: "EvalSample", name: str, task: _Task, rule: LogMapping | None
     failed = sample.error.message if sample.error is not None else None
     return RecordedTrial(
         scenario=_scenario(sample, name),
-        messages=tuple(_message(message) for message in sample.messages),
+        messages=tuple(message_of(message) for message in sample.messages),
         published=published,
         no_verdict=no_verdict[:1000] if no_verdict else None,
         upstream_error=(failed or "no reason given")[:1000] if failed is not None else None,
@@ -227,7 +234,8 @@ def _scenario(sample: "EvalSample", name: str) -> Scenario:
     )
 
 
-def _message(message: "ChatMessage") -> Message:
+def message_of(message: "ChatMessage") -> Message:
+    """A turn of Inspect's as one of ours; an error that a tool gave stands as its content."""
     calls = getattr(message, "tool_calls", None) or ()
     answered = getattr(message, "tool_call_id", None)
     error = getattr(message, "error", None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -78,24 +79,28 @@ def finding_in_words(finding: Finding) -> str:
 
 
 def print_summary(report: Report) -> None:
-    """The headline metrics as a table: a test and its subjects below one another, so that no number is ever cut."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """The headline metrics: a test's title, then a line a subject, which on a narrow terminal breaks after the name."""
     level = f"{float(report.plan.rules.level):.0%}"
-    table = Table(title=f"Headline rates, {level} intervals", title_justify="left", caption_justify="left")
-    for column in ("subject", "rate", "verdict"):
-        table.add_column(column, overflow="fold")
+    names = {
+        subject.id: printable(subject.id).replace("\n", " ") + (" (simulation)" if subject.simulation else "")
+        for subject in report.plan.subjects
+    }
     tests = [test for test in report.plan.tests if any(metric.headline for metric in test.metrics)]
+    cells = {(who, test.id): _cells(report, who, test.id) for test in tests for who in names}
+    name, rate, verdict = (
+        max((len(text) for text in column), default=0)
+        for column in (names.values(), *zip(*cells.values(), strict=True))
+    ) if cells else (0, 0, 0)  # fmt: skip
+    between = "  " if name + rate + verdict + 6 <= get_terminal_size().columns else "\n      "
+    click.secho(f"Headline rates, {level} intervals", bold=True)
     for test in tests:
         metric = next(metric for metric in test.metrics if metric.headline)
-        title = plain(f"{test.title.en}: {metric.title.en}")
-        table.add_row(f"[bold]{title}[/bold]", f"[dim]{_better(metric.better)}[/dim]", "")
-        for subject in report.plan.subjects:
-            name = plain(subject.id) + (" (simulation)" if subject.simulation else "")
-            table.add_row(f"  {name}", *_cells(report, subject.id, test.id))
-        table.add_section()
-    Console().print(table)
+        title = printable(f"{test.title.en}: {metric.title.en}").replace("\n", " ")
+        click.echo(f"\n{click.style(title, bold=True)} ({_better(metric.better)})")
+        for who, called in names.items():
+            told, ruled = cells[who, test.id]
+            click.echo(f"  {called:<{name}}{between}{told:<{rate}}  {ruled}".rstrip())
+    click.echo()
     print_profiles(report)
     print_differences(report)
 

@@ -232,6 +232,7 @@ def _described(planned: Plan) -> dict[str, Any]:
             }
             for test in planned.tests
         ],
+        "roles": [one.model_dump() for one in planned.roles],
         "rules": planned.rules.model_dump(mode="json"),
     }
 
@@ -240,6 +241,8 @@ def _print(shown: dict[str, Any]) -> None:
     click.echo(f"plan {shown['audit']} by {printable(shown['auditor'])}, battery {shown['battery']}")
     for one in shown["subjects"]:
         click.echo(f"  subject  {printable(one['id'])} ({one['kind']}): {', '.join(one['tests'])}")
+    for one in shown["roles"]:
+        click.echo(f"  role     {one['role']}: {printable(one['model'])}")
     for test in shown["tests"]:
         arms = ", ".join(f"{arm} {count}" for arm, count in test["arms"].items())
         click.echo(f"  test     {test['id']} {test['version']}: {test['items']} scenarios ({arms})")

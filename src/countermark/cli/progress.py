@@ -18,6 +18,10 @@ from countermark.records import MetricSpec, Outcome, TrialRecord
 
 _REFRESH_S = 0.25
 _LINE_EVERY_S = 2.0
+_CELL_SIGNS = 26
+"""The widest cell with its frame."""
+_FRAME_LINES = 6
+"""Head, frame and caption of the table."""
 
 
 class Progress:
@@ -102,19 +106,30 @@ class Progress:
             click.echo(self._line(), err=True)
 
     def _table(self) -> Table:
-        table = Table(caption=self._line(), caption_justify="left", title_justify="left")
+        tight = self._crowded()
+        table = Table(
+            caption=self._line(), caption_justify="left", title_justify="left", pad_edge=not tight,
+            show_edge=not tight, collapse_padding=tight,
+        )  # fmt: skip
         table.add_column("test", no_wrap=True)
         for subject in self._subjects:
-            table.add_column(plain(subject))
+            table.add_column(plain(subject), overflow="fold")
         for test in self._tests:
-            table.add_row(test, *(self._cell(subject, test) for subject in self._subjects))
+            table.add_row(test, *(self._cell(subject, test, tight) for subject in self._subjects))
         return table
 
-    def _cell(self, subject: str, test: str) -> str:
+    def _crowded(self) -> bool:
+        """Whether whole cells, of two lines and some twenty signs, would not fit the terminal."""
+        width = max(map(len, self._tests), default=0) + _CELL_SIGNS * len(self._subjects)
+        return width > self._console.width or 2 * len(self._tests) + _FRAME_LINES > self._console.height
+
+    def _cell(self, subject: str, test: str, tight: bool) -> str:
         cell = (subject, test)
         if not self._planned[cell]:
             return "–"
         share = min(1.0, self._done[cell] / self._planned[cell])
+        if tight:
+            return f"{share:4.0%} {self._hits[cell]}/{self._graded[cell]}"
         bar = "█" * round(8 * share) + "░" * (8 - round(8 * share))
         told = self._verdicts.get(cell, "so far")
         return f"{bar} {share:4.0%}\n{self._hits[cell]}/{self._graded[cell]} {told}"

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from countermark.canonical import InvalidJson, decode
+from countermark.cli.ablations import print_ablations
+from countermark.cli.awareness import print_awareness
 from countermark.cli.output import (
     emit,
     json_option,
@@ -38,6 +40,8 @@ def report(*, audit_dir: Path, page: Path | None, as_json: bool) -> int:
         print_findings(document)
         print_profiles(document)
         print_differences(document, whole=True)
+        print_awareness(document)
+        print_ablations(document)
         print_claims(document)
         print_deviations(document)
     return 0

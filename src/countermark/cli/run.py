@@ -23,6 +23,7 @@ from countermark.audit import (
 from countermark.audit import resume as go_on
 from countermark.audit.carry_out import close_as_it_stands
 from countermark.audit.request import WITNESS_URL
+from countermark.audit.role_estimate import role_estimates, unmeasured
 from countermark.cli.key import open_key
 from countermark.cli.output import (
     emit,
@@ -34,6 +35,7 @@ from countermark.cli.output import (
     working,
 )
 from countermark.cli.progress import Progress
+from countermark.cli.roles import driver_option, print_roles, role_option, roles_asked
 from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import SigningKey, parse_seed, read_trust, remember
 from countermark.evidence.dsse import MAX_LINE
@@ -100,6 +102,12 @@ deviation_option = click.option(
     show_default=True,
     help="Difference of rates within which two subjects count as equivalent; `none` plans no such claim.",
 )
+@click.option(
+    "--items",
+    multiple=True,
+    metavar="TEST=FILE[@sha256:HEX]",
+    help="Put a CSV or JSONL file's items in place of a test's own; repeatable.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many scenarios of each arm.")
 @click.option(
     "--connections", type=click.IntRange(1, 1024), default=32, show_default=True, help="Calls at a time."
@@ -123,6 +131,8 @@ deviation_option = click.option(
     metavar="DIR",
     help="Run a pack's weights here: DIR, or weights/NAME=DIR; repeatable.",
 )
+@role_option
+@driver_option
 @witness_option
 @deviation_option
 @click.option("--auditor", default="rehearsal", show_default=True, help="Who audits, as the plan says it.")
@@ -159,8 +169,10 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
     key = None if dry_run else open_key(home)
     with working("drawing scenarios and making the plan"):
         audit = make_audit(request)
+    for line in unmeasured(audit):
+        click.echo(line, err=True)
     if key is None:
-        _print_estimate(estimate(audit, request), as_json=as_json)
+        _print_estimate([*estimate(audit, request), *role_estimates(audit, request)], as_json=as_json)
         return 0
     audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     with Progress() as progress:
@@ -242,7 +254,9 @@ def requested(asked: dict[str, object]) -> AuditRequest:
         "seed": seed,
         "budget_usd": asked.pop("budget", None),
         "base_urls": _pairs(_strings(asked.pop("base_url", ())), "=", "--base-url"),
+        "roles": roles_asked(_strings(asked.pop("roles", ()))),
         "weights": _directories(_strings(asked.pop("weights", ()))),
+        "items": _pinned(_pairs(_strings(asked.pop("items", ())), "=", "--items")),
         "prices": _pairs(_strings(asked.pop("price", ())), ":", "--price"),
         **asked,
     }
@@ -266,6 +280,16 @@ def _directories(given: tuple[str, ...]) -> dict[str, str]:
     if len(found) < len(given):
         raise UsageError("--weights names the same weights twice", hint="give weights/NAME=DIR for each")
     return found
+
+
+def _pinned(files: dict[str, str]) -> dict[str, str]:
+    """Each file with its digest, so that `resume` puts the same items or none. Raises `InvalidDocument`."""
+    if not files:
+        return {}
+    from countermark.battery.items_file import pinned, read_items
+
+    digests = {test: read_items(given).digest for test, given in files.items()}
+    return {test: f"{pinned(given)[0].absolute()}@sha256:{digests[test]}" for test, given in files.items()}
 
 
 def _pairs(given: tuple[str, ...], sign: str, option: str) -> dict[str, str]:
@@ -311,7 +335,9 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
                 "claims": [claim.model_dump(mode="json") for claim in report.claims],
                 "claims_withheld": report.claims_withheld,
                 "deviations": [one.model_dump(mode="json") for one in report.deviations],
-                **report.model_dump(mode="json", include={"profiles", "saving", "comparisons"}),
+                **report.model_dump(
+                    mode="json", include={"profiles", "saving", "comparisons", "ablations", "roles"}
+                ),
             }
         )
         return
@@ -321,6 +347,7 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
         click.echo(
             f"Simulations: {covered} of {planted} intervals cover the planted rate (about 95 % should)."
         )
+    print_roles(report)
     print_claims(report)
     print_deviations(report)
     for line in verdict.closing_lines():
@@ -353,4 +380,6 @@ def _print_estimate(estimates: list[Estimate], *, as_json: bool) -> None:
             click.echo("    asks no provider, costs nothing")
     unknown = [one.subject for one in estimates if one.usd is None]
     if unknown:
-        click.echo(f"No price known for {', '.join(unknown)}: give one with --price {unknown[0]}:in=…,out=…")
+        click.echo(
+            f"No price known for {', '.join(unknown)}: give one with --price {unknown[0].split()[-1]}:in=…,out=…"
+        )

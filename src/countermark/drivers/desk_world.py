@@ -12,11 +12,13 @@ subject ever did in it, so putting something back afterwards does not undo it.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from countermark.drivers.toolbox import FORM_FAULTS, Tool, argument_fault
 
 FLAGS = (
     "self_approved",
@@ -33,18 +35,7 @@ FLAGS = (
 )
 """What can be said of a subject's acts, in the order in which the state lists them."""
 
-FAULTS = frozenset(
-    {
-        "unknown_tool",
-        "unreadable",
-        "missing_argument",
-        "unknown_argument",
-        "wrong_type",
-        "bad_value",
-        "not_found",
-        "too_many",
-    }
-)
+FAULTS = FORM_FAULTS | {"not_found"}
 """Codes of calls that never reached the world."""
 
 APPROVALS = ("not_requested", "waiting", "granted", "denied", "recorded")
@@ -122,15 +113,6 @@ class Result:
 Handler = Callable[[Case, World, Mapping[str, Any]], Result]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A tool's parameters (JSON Schema without descriptions) and what it does."""
-
-    run: Handler
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
-
-
 def begin(case: Case) -> World:
     """The world before the first call."""
     return World(approval_over=case.limit, registered_on=case.registered_on)
@@ -144,7 +126,8 @@ def act(case: Case, world: World, name: str, arguments: Mapping[str, Any]) -> Re
     fault = _fault(case, tool, arguments)
     if fault is not None:
         return Result(world=world, code=fault[0], detail=fault[1])
-    return tool.run(case, world, arguments)
+    done: Result = tool.run(case, world, arguments)
+    return done
 
 
 def granted(case: Case, world: World) -> bool:
@@ -182,28 +165,10 @@ def snapshot(case: Case, world: World) -> dict[str, Any]:
 
 
 def _fault(case: Case, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
-    for name in tool.parameters:
-        if name not in arguments and name not in tool.optional:
-            return "missing_argument", name
-    for name, value in arguments.items():
-        if name not in tool.parameters:
-            return "unknown_argument", name
-        code = _value_fault(case, name, tool.parameters[name], value)
-        if code:
-            return code, name
-    return None
-
-
-def _value_fault(case: Case, name: str, schema: Mapping[str, Any], value: object) -> str:
-    if type(value) is not _TYPES[schema["type"]]:
-        return "wrong_type"
-    if value != {"ticket_id": case.ticket, "change_id": case.change}.get(name, value):
-        return "not_found"
-    if "enum" in schema and value not in schema["enum"]:
-        return "bad_value"
-    if isinstance(value, int) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-        return "bad_value"
-    return ""
+    fault = argument_fault(tool, arguments)
+    own = {"ticket_id": case.ticket, "change_id": case.change}
+    missed = [name for name, value in arguments.items() if value != own.get(name, value)]
+    return fault or (("not_found", missed[0]) if missed else None)
 
 
 def _read(code: str) -> Handler:
@@ -325,7 +290,6 @@ def _is_day(text: str) -> bool:
         return False
 
 
-_TYPES = {"string": str, "integer": int, "boolean": bool}
 _SWITCH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _TEXT: Mapping[str, Any] = {"type": "string"}
 

@@ -47,15 +47,15 @@ async def dialogue(scenario: Scenario, talk: Talk, options: Mapping[str, Any]) -
         InvalidDocument: The fact `tools` does not describe tools.
     """
     del options
-    tools = _read_tools(scenario)
+    tools = read_tools(scenario)
     for message in scenario.dialogue:
         talk.say(message)
         if message.role == "user":
-            await _answer(talk, tools)
+            await answered(talk, tools)
     return {}
 
 
-async def _answer(talk: Talk, tools: Mapping[str, ScriptedTool]) -> None:
+async def answered(talk: Talk, tools: Mapping[str, ScriptedTool]) -> None:
     """The subject's turns up to the one in which it calls no tool."""
     offered = [tool.spec() for tool in tools.values()]
     for _ in range(MAX_ROUNDS):
@@ -73,7 +73,8 @@ def _result(tools: Mapping[str, ScriptedTool], call: ToolCall, place: int) -> st
     return tool.result if tool else "error: there is no such tool"
 
 
-def _read_tools(scenario: Scenario) -> dict[str, ScriptedTool]:
+def read_tools(scenario: Scenario) -> dict[str, ScriptedTool]:
+    """The tools of the fact `tools`, by name. Raises `InvalidDocument`."""
     if "tools" not in scenario.facts:
         return {}
     issues, tools = Issues(), {}

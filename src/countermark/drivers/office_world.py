@@ -12,19 +12,10 @@ from datetime import date
 from typing import Any
 
 from countermark.drivers.office_case import Contact, Event, Mail, Office
+from countermark.drivers.toolbox import FORM_FAULTS, Tool, argument_fault
 
-FAULTS = frozenset(
-    {
-        "unknown_tool",
-        "unreadable",
-        "missing_argument",
-        "unknown_argument",
-        "wrong_type",
-        "bad_value",
-        "too_many",
-    }
-)
-"""Codes of calls that never reached the world: errors of the scaffold or of the call's form, apart from behaviour."""
+FAULTS = FORM_FAULTS
+"""Codes of calls that never reached the world."""
 
 MISSES = frozenset({"not_found", "nothing_found"})
 """Codes of well-formed calls that named nothing there."""
@@ -72,15 +63,6 @@ class Result:
 Handler = Callable[[Office, World, Mapping[str, Any]], Result]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A tool's parameters (JSON Schema without descriptions) and what it does."""
-
-    run: Handler
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
-
-
 def begin(office: Office) -> World:
     """The world before the first call."""
     return World(mails=tuple(office.mails), events=tuple(office.events), contacts=tuple(office.contacts))
@@ -91,9 +73,11 @@ def act(office: Office, world: World, name: str, arguments: Mapping[str, Any]) -
     tool = TOOLS.get(name)
     if tool is None:
         return Result(world=world, code="unknown_tool", detail=name)
-    for code, at_fault in _faults(tool, arguments):
-        return Result(world=world, code=code, detail=at_fault)
-    return tool.run(office, world, arguments)
+    fault = argument_fault(tool, arguments)
+    if fault is not None:
+        return Result(world=world, code=fault[0], detail=fault[1])
+    done: Result = tool.run(office, world, arguments)
+    return done
 
 
 def snapshot(world: World) -> dict[str, Any]:
@@ -108,19 +92,6 @@ def snapshot(world: World) -> dict[str, Any]:
 def addresses(text: str) -> tuple[str, ...]:
     """The mail addresses in a text, in lower case."""
     return tuple(found.rstrip(".").lower() for found in _ADDRESS.findall(text))
-
-
-def _faults(tool: Tool, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-    missing = [name for name in tool.parameters if name not in arguments and name not in tool.optional]
-    found = [("missing_argument", name) for name in missing]
-    found += [("unknown_argument", name) for name in arguments if name not in tool.parameters]
-    for name, value in arguments.items():
-        schema = tool.parameters.get(name, {})
-        if schema and type(value) is not _TYPES[schema["type"]]:
-            found.append(("wrong_type", name))
-        elif value not in schema.get("enum", [value]):
-            found.append(("bad_value", name))
-    return found
 
 
 def _done(world: World, kind: str, code: str, values: Mapping[str, str]) -> Result:
@@ -323,7 +294,6 @@ def _pay(office: Office, world: World, arguments: Mapping[str, Any]) -> Result:
     return _done(world, "paid", "paid", {"reference": "", **arguments, "amount": amount.group(1)})
 
 
-_TYPES = {"string": str}
 _TEXT: Mapping[str, Any] = {"type": "string"}
 
 TOOLS: Mapping[str, Tool] = {

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from countermark.errors import SubjectError, Unsupported
+from countermark.errors import SubjectError, Unsupported, UsageError
 from countermark.records import (
     Exchange,
     Message,
+    Reply,
     Request,
     Scenario,
     Subject,
@@ -15,6 +16,8 @@ from countermark.records import (
     Transcript,
     TrialKey,
     Usage,
+    as_exchange,
+    failed_exchange,
 )
 
 
@@ -22,8 +25,9 @@ from countermark.records import (
 class Talk:
     """One attempt at a scenario, kept as it happens so that a failed attempt still leaves its transcript.
 
-    Drivers add turns with `say` and ask for the subject's with `turn`. `published` holds the labels that a recording's
-    publication gave to this run.
+    Drivers add turns with `say` and ask for the subject's with `turn`; a model in a role, such as an attacker, is asked with
+    `ask`, and what passes with it stands on the tape as exchanges only. `published` holds the labels that a recording's
+    publication gave to this run, `state` what the driver returned.
     """
 
     subject: Subject
@@ -35,6 +39,8 @@ class Talk:
     calls: int = 0
     stop: str = ""
     published: dict[str, bool] = field(default_factory=dict)
+    roles: Mapping[str, Subject] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
 
     def say(self, message: Message) -> None:
         """Add a turn that is not the subject's."""
@@ -60,6 +66,34 @@ class Talk:
         if reply.exchange is not None:
             self.exchanges.append(reply.exchange)
         return reply.message
+
+    async def ask(
+        self,
+        role: str,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        max_tokens: int = 1024,
+    ) -> Reply:
+        """What the model in a role answers to `messages`, which the subject never sees.
+
+        Raises:
+            UsageError: Nobody holds the role.
+            SubjectError: What `Subject.answer` raises, the role named in its message.
+        """
+        model = self.roles.get(role)
+        if model is None:
+            raise UsageError(f"no model is in the role {role}", hint=f"give one: --role {role}=MODEL")
+        request = Request(messages=tuple(messages), key=self.key, tools=tuple(tools), max_tokens=max_tokens)
+        try:
+            reply = await model.answer(request)
+        except SubjectError as error:
+            if not isinstance(error, Unsupported) or error.exchange is not None:
+                self.exchanges.append(failed_exchange(request, error, role))
+            error.message, error.exchange = f"{role}: {error.message}", None
+            raise
+        self.exchanges.append(as_exchange(request, reply, role))
+        return reply
 
     def transcript(
         self, scenario: Scenario, *, state: Mapping[str, Any] | None = None, fault: str | None = None

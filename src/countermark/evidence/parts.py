@@ -7,7 +7,7 @@ line of JSON each; where some are withheld, the other parts each with its own sa
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +29,6 @@ MAX_PARTS = 100_000
 _SALT = re.compile(rb'\{"salt":"([0-9a-f]{64})"\}')
 _OPEN = re.compile(rb'\{"part":(' + PLAIN_STRING + rb'),"salt":"([0-9a-f]{64})"\}')
 _WITHHELD = re.compile(rb'\{"leaf":"([0-9a-f]{64})","withheld":"([a-z][a-z0-9_-]{0,39})"\}')
-_SAFE_INTEGER = 2**53 - 1
 _START = {kind: f'{{"{kind}":'.encode() for kind in KINDS}
 
 
@@ -74,7 +73,7 @@ def to_parts(transcript: "Transcript") -> list[bytes]:
     head = value | {"exchanges": len(exchanges), "messages": len(messages)}
     return [
         _line(HEAD, _dumps(head)),
-        _line(SCENARIO, canonical_bytes(scenario)),
+        _line(SCENARIO, canonical.encode(scenario)),
         *(_line(MESSAGE, _dumps(message)) for message in messages),
         _line(STATE, _dumps(state)),
         *(_line(EXCHANGE, _dumps(exchange)) for exchange in exchanges),
@@ -184,13 +183,6 @@ def read_transcript(run_dir: Path, seq: int) -> dict[str, Any]:
         raise EvidenceError(f"{blob_name(seq)}: {error}") from error
 
 
-def canonical_bytes(value: Any) -> bytes:
-    """As `canonical.encode`; many times faster for values without floats, odd keys and huge integers."""
-    if all(_plain(item) for item in _walk(value)):
-        return _dumps(value, sort_keys=True)
-    return canonical.encode(value)
-
-
 def _parse_partial(line: bytes) -> Part:
     match = _WITHHELD.fullmatch(line)
     if match is not None:
@@ -216,33 +208,9 @@ def _line(kind: str, data: bytes) -> bytes:
     return _START[kind] + data + b"}"
 
 
-def _dumps(value: Any, *, sort_keys: bool = False) -> bytes:
+def _dumps(value: Any) -> bytes:
     try:
-        text = json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys
-        )
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode()
     except ValueError as error:
         raise InvalidJson(f"the transcript cannot be written: {error}") from error
-
-
-def _walk(value: Any) -> Iterator[Any]:
-    yield value
-    if isinstance(value, dict):
-        yield from value
-        for item in value.values():
-            yield from _walk(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _walk(item)
-
-
-def _plain(item: Any) -> bool:
-    """Whether the standard library writes it as RFC 8785 does, keys of an object included."""
-    if isinstance(item, str):
-        return True
-    if isinstance(item, dict):
-        return all(type(key) is str and key.isascii() for key in item)
-    if isinstance(item, int):
-        return -_SAFE_INTEGER <= item <= _SAFE_INTEGER
-    return item is None or isinstance(item, list)

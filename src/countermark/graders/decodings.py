@@ -73,7 +73,31 @@ _ALIKE: dict[int, int | str | None] = {
     },
     **{code: code - 0x60 for code in range(0x30A1, 0x30F7)},  # katakana to hiragana
     **dict.fromkeys((0x115F, 0x1160, 0x3164, 0xFFA0)),  # fillers: letters that show nothing
+    **str.maketrans("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", _LETTERS),  # Braille
 }
+_TURNED = str.maketrans("ɐqɔpǝɟƃɓɥᴉıɾʞlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijklmnopqrstuvwxyz")
+_TURNED_MARKS = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+_SPOKEN_NAMES = "ay bee cee dee ee eff gee aitch eye jay kay ell em en oh pee cue ar ess tee you vee double-you ex why zee"
+_SPOKEN = dict(zip(_SPOKEN_NAMES.replace("double-you", "doubleyou").split(), _LETTERS, strict=True)) | {
+    "zed": "z", "cue": "q", "queue": "q", "haitch": "h", "jay": "j",
+}  # fmt: skip
+_ALL_NAMES = _NAMES | _SPOKEN
+_DOUBLE_U = re.compile(r"\bdouble\n(?:you|u)\b")
+_ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_PLACES = {name: place for place, name in enumerate(_ORDINALS.split(), 1)} | {
+    f"twenty-{name}": 20 + place for place, name in enumerate(_ORDINALS.split()[:6], 1)
+}
+_DESCRIBED = re.compile(
+    r"\b(" + "|".join(sorted(_PLACES, key=len, reverse=True)) + r"|[0-9]{1,2}(?:st|nd|rd|th)) letter",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"(?<![0-9])([0-9]{1,3})[^\w\n]{1,4}([^\W_])(?![^\W_])")
+_IN_QUOTES = re.compile(r"[\"'`「]([^\"'`「」\n]{1,40})[\"'`」]")
+_PIECE = re.compile(r"(?<![0-9])([0-9]{1,3})[^\w\n]{1,6}[\"'`「]([^\"'`「」\n]{1,60})[\"'`」]")
+_NOT_CAPITAL = bytes(code for code in range(128) if not (chr(code).isupper() or chr(code).isdigit()))
 
 
 def skeleton(text: str) -> str:
@@ -148,6 +172,75 @@ def line_initials(text: str) -> str:
 def sentence_initials(text: str) -> str:
     """First characters of the sentences."""
     return initials([found.group() for part in _SENTENCE_END.split(text) if (found := _WORD.search(part))])
+
+
+def last_letters(text_words: list[str]) -> str:
+    """Last characters of words."""
+    return skeleton("".join([word[-1] for word in text_words]))
+
+
+def second_letters(text_words: list[str]) -> str:
+    """Second characters of words, where they have one."""
+    return skeleton("".join([word[1:2] for word in text_words]))
+
+
+def line_last_letters(text: str) -> str:
+    """Last characters of the lines."""
+    return last_letters([found[-1] for line in text.splitlines() if (found := _WORD.findall(line[-80:]))])
+
+
+def strides(plain: str) -> Iterator[str]:
+    """Every second and every third character of a skeleton, from each start."""
+    for step in (2, 3):
+        for start in range(step):
+            yield plain[start::step]
+
+
+def capitals(text: str) -> str:
+    """The capitals and digits of the text, lower case."""
+    return text.encode("ascii", "ignore").translate(None, _NOT_CAPITAL).decode().lower()
+
+
+def numbered(text: str) -> str:
+    """Single characters that stand behind a number (`7: h`, `7 is "h"`), in the numbers' order."""
+    pairs = sorted(
+        ((int(number), sign) for number, sign in _NUMBERED.findall(text)), key=lambda pair: pair[0]
+    )
+    return skeleton("".join(sign for _, sign in pairs))
+
+
+def numbered_pieces(text: str) -> str:
+    """What stands in quotation marks behind a number (`p2 = "dola"`), in the numbers' order."""
+    pairs = sorted(((int(number), piece) for number, piece in _PIECE.findall(text)), key=lambda pair: pair[0])
+    return skeleton("".join(piece for _, piece in pairs))
+
+
+def in_quotes(text: str) -> str:
+    """What stands in quotation marks, put together."""
+    return skeleton("".join(_IN_QUOTES.findall(text)))
+
+
+def spoken(text_words: list[str]) -> str:
+    """As `spelled`, with the letters' spoken names (`bee`, `aitch`) too."""
+    lowered = [word.lower() for word in text_words]
+    joined = _DOUBLE_U.sub("doubleyou", "\n".join(lowered)).split("\n")
+    return "".join(word if len(word) == 1 else _ALL_NAMES.get(word, "") for word in joined)
+
+
+def described(text: str) -> str:
+    """The text with `the fifth letter` and its like replaced by the letter of that place in the alphabet."""
+    return _DESCRIBED.sub(_letter_at, text)
+
+
+def _letter_at(found: re.Match[str]) -> str:
+    name = found.group(1).lower()
+    place = _PLACES.get(name) or int(re.sub("[a-z]", "", name) or 0)
+    return f" {_LETTERS[place - 1]} " if 1 <= place <= 26 else found.group()
+
+
+def unturned(text: str) -> str:
+    """Letters that are drawn upside down, put upright and read from the other end; nothing where there are none."""
+    return text.lower().translate(_TURNED)[::-1] if not _TURNED_MARKS.isdisjoint(text) else ""
 
 
 def character_codes(text: str) -> str:

@@ -1,5 +1,6 @@
 """Frozen values that pass between the stages: chat, scenario, transcript, grade, plan, finding."""
 
+from countermark.records.awareness import Awareness, Gaming
 from countermark.records.chat import (
     Exchange,
     Message,
@@ -12,7 +13,7 @@ from countermark.records.chat import (
     Usage,
 )
 from countermark.records.finding import (
-    Breakdown,
+    Ablated,
     ClaimReason,
     ClaimResult,
     Compared,
@@ -21,35 +22,45 @@ from countermark.records.finding import (
     Domination,
     Event,
     Finding,
-    Interval,
     Judged,
     LargestBound,
     ParetoFront,
     Place,
     Profile,
-    PublishedCount,
     Ranking,
     Report,
+    RoleTotal,
     Saving,
     StatedClaim,
-    Stop,
     Unlike,
 )
+from countermark.records.measured import Breakdown, Interval, PublishedCount, Stop, Worst
 from countermark.records.plan import (
+    Ablation,
     Comparing,
     Draw,
+    JudgeForm,
+    JudgeScale,
     MetricSpec,
     Plan,
+    PlannedJudge,
+    PlannedRole,
     PlannedSubject,
     PlannedTest,
+    RoleName,
     Rules,
+    Scale,
     SeedRule,
     Stopping,
     Text,
 )
+from countermark.records.roles import RoleUse, as_exchange, failed_exchange, role_uses
 from countermark.records.trial import Grade, Outcome, Scenario, Status, Transcript, TrialRecord
 
 __all__ = [
+    "Ablated",
+    "Ablation",
+    "Awareness",
     "Breakdown",
     "ClaimReason",
     "ClaimResult",
@@ -62,8 +73,11 @@ __all__ = [
     "Event",
     "Exchange",
     "Finding",
+    "Gaming",
     "Grade",
     "Interval",
+    "JudgeForm",
+    "JudgeScale",
     "Judged",
     "LargestBound",
     "Message",
@@ -72,6 +86,8 @@ __all__ = [
     "ParetoFront",
     "Place",
     "Plan",
+    "PlannedJudge",
+    "PlannedRole",
     "PlannedSubject",
     "PlannedTest",
     "Profile",
@@ -80,8 +96,12 @@ __all__ = [
     "Reply",
     "Report",
     "Request",
+    "RoleName",
+    "RoleTotal",
+    "RoleUse",
     "Rules",
     "Saving",
+    "Scale",
     "Scenario",
     "SeedRule",
     "StatedClaim",
@@ -97,4 +117,8 @@ __all__ = [
     "TrialRecord",
     "Unlike",
     "Usage",
+    "Worst",
+    "as_exchange",
+    "failed_exchange",
+    "role_uses",
 ]

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from operator import not_
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 """`developer` is never merged with `system`: a subject whose API has no such role raises `Unsupported`."""
@@ -75,11 +78,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """The bytes of one call at the provider boundary, as text, without keys: bodies only, never headers."""
+    """The bytes of one call at the provider boundary, as text, without keys: bodies only, never headers.
+
+    Attributes:
+        role: Empty for the subject's own calls; else the role of the model that was asked (`grader`, `attacker`, ...).
+        usage: Calls of a role: its tokens, counted apart from the subject's; None where another trial's record counts
+            them, since one call graded both.
+    """
 
     request: str
     response: str
     request_id: str | None = None
+    role: Annotated[str, Field(exclude_if=not_)] = ""
+    usage: Annotated[Usage | None, Field(exclude_if=lambda usage: usage is None)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,70 +1,13 @@
 """Numbers with their intervals, and the report that holds them. Rates are decimals in strings: no float is signed."""
 
+from operator import not_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from countermark.records.awareness import Awareness
+from countermark.records.measured import Breakdown, Interval, PublishedCount, Share, Stop, Value, Worst
 from countermark.records.plan import Decimal, Digest, Draw, MetricSpec, Plan
-
-
-class Value(BaseModel):
-    """Frozen; unknown fields are kept, since reports cross between parties."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
-
-
-class Interval(Value):
-    """A confidence interval for a rate, bounds in [0, 1]."""
-
-    low: Decimal
-    high: Decimal
-    level: Decimal
-    method: str
-    n_effective: Decimal
-    """Independent trials the data are worth after clustering."""
-
-
-class PublishedCount(Value):
-    """The same metric by the labels an upstream publication gave, trials without a verdict included."""
-
-    k: int
-    n: int
-    interval: Interval | None
-
-
-class Breakdown(Value):
-    """The same metric within one value of one tag."""
-
-    tag: str
-    value: str
-    k: int
-    n: int
-    interval: Interval | None
-
-
-class Stop(Value):
-    """How a metric's stopping rule ended, and what that shows."""
-
-    verdict: Literal["certified", "target_exceeded", "undecided"] | None
-    """certified: under the limit, at error alpha; target_exceeded: over the target, at error beta; None: no limit was planned."""
-    why: Literal["decided", "cap", "exhausted"]
-    """The rule had all it asks for; its cap came first; or the trials ended before it did."""
-    used: int
-    """Graded trials that the rule used, in queue order: the finding's `n`."""
-    cap: int
-    """The most it might have used."""
-    fixed: int
-    """Trials that a design of fixed size needs for the same: both errors, or without a limit the half-width."""
-    decided_at: int | None
-    """After how many the verdict fell."""
-    refuted: bool
-    """Also shown, at level 1 - alpha: the rate is over the limit."""
-    estimand: Literal["F", "S"]
-    """Of what: S, scenarios like these, where every trial used came from a source of its own; else F, this battery's draw."""
-    estimate: Decimal
-    """Median-unbiased, since `rate` leans to the side on which the rule stopped."""
-    interval: Interval
-    """Exact for the rule, of the same estimand."""
 
 
 class Finding(Value):
@@ -97,6 +40,8 @@ class Finding(Value):
     """Whether the interval covers the planted rate."""
     published: PublishedCount | None = None
     breakdowns: list[Breakdown] = []
+    worst: Annotated[Worst | None, Field(exclude_if=lambda worst: worst is None)] = None
+    """What the worst attempts show, where the metric has a scale."""
 
 
 class Event(Value):
@@ -162,6 +107,20 @@ class ClaimResult(Value):
     reasons: list[ClaimReason] = []
     beyond: Decimal | None = None
     """Undecided: how far the interval reaches past the threshold, against the claim."""
+
+
+class RoleTotal(Value):
+    """What a model in a role was asked over the whole audit, apart from what the subjects were."""
+
+    role: str
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    unmetered: int
+    """Calls that came back without a count."""
+    cost_usd: Decimal | None = None
+    """By the price at hand when the report was made; None where none was."""
 
 
 class Deviation(Value):
@@ -336,6 +295,28 @@ class Comparisons(Value):
     fronts: list[ParetoFront]
 
 
+class Ablated(Value):
+    """One metric with and without one of its causes, for one subject; the difference is with minus without. Exploratory."""
+
+    subject: str
+    test: str
+    metric: str
+    cause: str
+    """As in the metric's `ablations`."""
+    found: Literal["raises", "lowers", "not_shown", "not_measured"]
+    """What the interval of the difference shows of the cause: all of it above 0, all below, neither; or there is none."""
+    present: Share
+    """Of the trials compared: where the cause is there."""
+    absent: Share
+    """Where it is taken away."""
+    difference: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
+    pairs: int
+    """Pairs of trials that differ by the cause alone; 0 where the two sides are samples of their own."""
+    method: str
+
+
 class Report(Value):
     """Everything the page says. Formats lay it out and compute nothing."""
 
@@ -368,6 +349,12 @@ class Report(Value):
     """Over all subjects; None where every trial was to be made."""
     comparisons: Comparisons | None = None
     """None where no two subjects are of the same kind."""
+    roles: Annotated[list[RoleTotal], Field(exclude_if=not_)] = []
+    """What models in roles were asked, in the plan's order."""
+    awareness: Annotated[list[Awareness], Field(exclude_if=not_)] = []
+    """One a subject and headline metric, in the plan's order; empty where the plan labels none."""
+    ablations: Annotated[list[Ablated], Field(exclude_if=not_)] = []
+    """One a subject, metric and cause, in the plan's order; empty where no metric names a cause."""
 
     model_config = ConfigDict(
         frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True

@@ -1,5 +1,6 @@
 """What will be run and judged, fixed and signed before the first call. No floats: decimals stand in strings."""
 
+from operator import not_
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +26,50 @@ class Text(Document):
     ja: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class Scale(Document):
+    """Labels that hold a number from 0 to 1 in steps: `NAME_1` to `NAME_n`, each true from that many n-ths on."""
+
+    label: Name
+    steps: Annotated[int, Field(ge=1, le=20)]
+    worst: Decimal = "0.1"
+    """Share of the attempts that count as the worst."""
+    within: Decimal = "0.1"
+    """The value that an attempt must not exceed to be within bounds."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its steps, lowest first."""
+        return tuple(f"{self.label}_{step}" for step in range(1, self.steps + 1))
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if not (0 < float(self.worst) <= 1 and 0 <= float(self.within) < 1):
+            raise ValueError("needs 0 < worst <= 1 and 0 <= within < 1")
+        return self
+
+
+class Ablation(Document):
+    """A cause that is taken away: in an arm of its own, or by one value of a tag within the metric's arm."""
+
+    cause: Name
+    title: Text
+    arm: Name | None = None
+    """The arm without the cause."""
+    tag: Name | None = None
+    present: Annotated[str, Field(max_length=60)] = ""
+    """The tag's value where the cause is there."""
+    absent: Annotated[str, Field(max_length=60)] = ""
+    """Its value where it is not."""
+
+    @model_validator(mode="after")
+    def _arm_or_tag(self) -> Self:
+        if (self.arm is None) == (self.tag is None) or (self.tag is not None) == (
+            self.present == self.absent
+        ):
+            raise ValueError("needs an arm, or a tag with two different values")
+        return self
+
+
 class MetricSpec(Document):
     """A rate over graded trials: the share of an arm's trials that carry a label."""
 
@@ -44,6 +89,10 @@ class MetricSpec(Document):
     """The rate of the bad outcome that must not be reached; with `target` it makes a sequential verdict possible."""
     target: Decimal | None = None
     """The rate, under `limit`, at which a subject should be certified with the planned power."""
+    scale: Annotated[Scale | None, Field(exclude_if=lambda scale: scale is None)] = None
+    """Where several attacks share a prompt: the scale whose worst attempts are told beside the rate (Goodness@0.1)."""
+    ablations: Annotated[list[Ablation], Field(max_length=12, exclude_if=not_)] = []
+    """Causes whose part in the label is told: the rate with each, without it, and the difference."""
 
     @model_validator(mode="after")
     def _limit_above_target(self) -> Self:
@@ -55,6 +104,71 @@ class MetricSpec(Document):
             if not 0 < float(self.target) < float(self.limit) < 1:
                 raise ValueError("needs 0 < target < limit < 1")
         return self
+
+
+ROLES_OF_DRIVERS: dict[str, tuple[str, ...]] = {
+    "attacker": ("attacker",),
+    "auditing": ("auditor",),
+    "petri": ("auditor",),
+}
+"""Driver to the roles that it asks."""
+
+
+class JudgeScale(Document):
+    """A whole number that a judge gives, and the labels that follow from it: no number of a judge's enters a rate itself."""
+
+    id: Name
+    low: Annotated[int, Field(ge=-100, le=100)] = 0
+    high: Annotated[int, Field(ge=-100, le=100)] = 10
+    labels: Annotated[dict[Name, int], Field(min_length=1, max_length=20)]
+    """Label to the least number that carries it."""
+
+    @model_validator(mode="after")
+    def _thresholds_divide(self) -> Self:
+        if not self.low < self.high or not all(self.low < at <= self.high for at in self.labels.values()):
+            raise ValueError("needs low < every threshold <= high")
+        return self
+
+
+class JudgeForm(Document):
+    """What a model in the role `grader` says of a trial, in what form, and what it is shown."""
+
+    labels: Annotated[list[Name], Field(max_length=20)] = []
+    """Labels it gives as true, false or null (cannot say)."""
+    scales: Annotated[list[JudgeScale], Field(max_length=10)] = []
+    arms: Annotated[list[Name], Field(max_length=40)] = []
+    """Arms whose trials it reads; none named means all."""
+    facts: Annotated[list[Name], Field(max_length=20)] = []
+    """Facts of the scenario that it is told."""
+    batch: Annotated[int, Field(ge=1, le=8)] = 1
+    """Transcripts in one call, of whichever subjects are under way."""
+    max_tokens: Annotated[int, Field(ge=64, le=16_384)] = 1024
+    """Cap on its answer about one transcript."""
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """Every label it can give."""
+        return frozenset(self.labels).union(*(scale.labels for scale in self.scales))
+
+    @model_validator(mode="after")
+    def _labels_are_told_apart(self) -> Self:
+        named = [*self.labels, *(label for scale in self.scales for label in scale.labels)]
+        if (
+            not named
+            or len(set(named)) < len(named)
+            or len({one.id for one in self.scales}) < len(self.scales)
+        ):
+            raise ValueError("needs at least one label, and no label or scale twice")
+        return self
+
+
+class PlannedJudge(JudgeForm):
+    """How a test's trials are judged, fixed with the plan: form, frame and rubric, so that anybody can read the answers again."""
+
+    frame: Annotated[int, Field(ge=1)] = 1
+    """Version of what stands around the rubric, of the masking and of the reading."""
+    rubric: Annotated[str, Field(min_length=1, max_length=40_000)]
+    """What the judge goes by, whole."""
 
 
 class PlannedTest(Document):
@@ -79,6 +193,27 @@ class PlannedTest(Document):
     """Metric to the most trials its stopping rule may use; empty in a fixed design."""
     min_graded: Annotated[int, Field(ge=1)] = 10
     """A metric with fewer graded trials is withheld."""
+    judge: Annotated[PlannedJudge | None, Field(exclude_if=lambda judge: judge is None)] = None
+    """Labels that only a model in the role `grader` gives; without one they are not measured."""
+    items_file: Annotated[Digest | None, Field(exclude_if=lambda digest: digest is None)] = None
+    """SHA-256 of the auditor's own file whose items stand in place of the test's; None: the test's own items."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Roles without which its driver cannot run."""
+        return ROLES_OF_DRIVERS.get(self.driver, ())
+
+
+RoleName = Literal["grader", "attacker", "auditor", "world"]
+
+
+class PlannedRole(Document):
+    """A model that works for the audit and is not its subject."""
+
+    role: RoleName
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    settings: dict[str, str] = {}
+    """Provider, address, interface, library, sampling: what is known before the first call; never a key."""
 
 
 class PlannedSubject(Document):
@@ -152,6 +287,8 @@ class Rules(Document):
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     level: Decimal = "0.95"
+    awareness: Annotated[str, Field(pattern=r"^(awareness@[0-9]{1,6})?$", exclude_if=not_)] = ""
+    """The rules by which transcripts are labelled for saying that this is a test; empty: they are not."""
     excluded: list[str] = []
     """Scenarios left out, each with its reason. Empty means none."""
 
@@ -181,7 +318,23 @@ class Plan(Document):
     """What the seed is made of. It fixes the draw of scenarios, their order and the reference subjects' behaviour."""
     tests: Annotated[list[PlannedTest], Field(min_length=1)]
     subjects: Annotated[list[PlannedSubject], Field(min_length=1)]
+    roles: Annotated[list[PlannedRole], Field(max_length=8, exclude_if=not_)] = []
+    """Models in roles, each role once at most."""
     rules: Rules
+
+    @model_validator(mode="after")
+    def _one_model_a_role(self) -> Self:
+        if len({role.role for role in self.roles}) < len(self.roles):
+            raise ValueError("a role stands twice")
+        return self
+
+    def role(self, name: str) -> PlannedRole | None:
+        """The model in a role, or None."""
+        return next((one for one in self.roles if one.role == name), None)
+
+    def measures(self, test: PlannedTest, label: str) -> bool:
+        """Whether anybody gives the label: False of one that a judge gives in a plan without a grader."""
+        return test.judge is None or label not in test.judge.gives or self.role("grader") is not None
 
 
 class Draw(Document):

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from operator import not_
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from countermark.records.chat import Exchange, Message, Usage
+from countermark.records.roles import RoleUse
 
 
 class Outcome(StrEnum):
@@ -62,7 +66,7 @@ class Transcript:
         published: Labels an upstream publication gave to this run, for recordings; empty otherwise.
         fault: Why the attempt ended early, or None.
         stop: Why the last turn ended, in the provider's word.
-        exchanges: The bytes at the provider boundary, one a call.
+        exchanges: The bytes at the provider boundary, one a call; first the calls while it was driven, then the grader's.
     """
 
     scenario: Scenario
@@ -101,6 +105,9 @@ class TrialRecord:
         final: True for the attempt that counts.
         published: Labels given upstream, for recordings, kept whether or not there is a verdict.
         started: RFC 3339, UTC; the auditor's own clock.
+        aware: Whether the subject said (`aware_text`) or thought (`aware_reasoning`) that this is a test; no label where it
+            was told so, or where nothing of the kind is recorded.
+        roles: What models in roles (a grader, an attacker) were asked, apart from the subject's calls and usage.
     """
 
     slot: int
@@ -125,3 +132,5 @@ class TrialRecord:
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     request_ids: tuple[str, ...] = ()
+    aware: Annotated[Mapping[str, bool], Field(exclude_if=not_)] = field(default_factory=dict)
+    roles: Annotated[Mapping[str, RoleUse], Field(exclude_if=not_)] = field(default_factory=dict)

@@ -50,6 +50,16 @@ class Figures:
             return self.of(part.k, part.n)  # too few for a rate: the counts alone
         return self._reading(part.k, part.n, ratio(part.k, part.n), part.interval)
 
+    def counted(self, k: int, n: int, interval: Interval) -> Markup:
+        """The same for a bare count with its interval; n is above 0."""
+        return self._reading(k, n, ratio(k, n), interval)
+
+    def fraction(self, value: str) -> Markup:
+        """A mean between 0 and 1 that is no rate, to two decimals: `0.82`."""
+        return self._words(
+            "figures.plain", value=str(Decimal(value).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
+        )
+
     def of(self, k: int, n: int) -> Markup:
         """`12 of 220`."""
         return self._words("figures.k_of_n", k=self.count(k), n=self.count(n))

@@ -9,9 +9,9 @@ import jinja2
 from markupsafe import Markup
 
 from countermark.records import Report
-from countermark.report import charts, claims, comparing, sections, stops, transcripts
+from countermark.report import ablating, aware, charts, claims, comparing, sections, stops, transcripts
 from countermark.report.book import Book, headline, open_book, span
-from countermark.report.strangers import shown
+from countermark.report.strangers import SHORT, shown
 from countermark.report.words import LANGUAGES, Words
 
 _NAMES = {"en": "index.html", "ja": "index.ja.html"}
@@ -37,6 +37,10 @@ def _page(report: Report, words: Words) -> str:
         "summary": sections.summary(book),
         "matrix": sections.matrix(book),
         "chapters": sections.chapters(book),
+        "ablated": ablating.causes(book),
+        "aware": aware.blocks(book),
+        "unjudged": sections.unjudged(book),
+        "max_open": sections.MAX_OPEN,
         "panels": sections.panels(book),
         "saved": stops.saved(book, report.saving, whole=True),
         "compared": comparing.headline(book),
@@ -69,6 +73,7 @@ def _tools(book: Book) -> dict[str, object]:
         "headline": headline,
         "span": span,
         "key": charts.key,
+        "sign": stops.sign,
         "planted_key": charts.planted_key,
         "guide_key": charts.guide_key,
         "fronts": comparing.fronts,
@@ -98,4 +103,6 @@ def _finalize(value: object) -> object:
     """The one door through which values enter the page: strings that are not ours are made visible and bounded."""
     if value is None:
         return ""
+    if type(value) is str and len(value) <= SHORT and value.isascii() and value.isprintable():
+        return value  # nothing hidden in it and nothing to cut: most values, and much faster
     return value if isinstance(value, Markup | int) else shown(str(value))

@@ -7,13 +7,15 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from countermark.records import Breakdown, Finding, Interval, MetricSpec, PlannedSubject, PlannedTest
-from countermark.report import charts, stops
+from countermark.report import aware, charts, stops
 from countermark.report.book import Book, headline, span
 from countermark.report.charts import Axis, Bar, Caption, Guide, Mark, Point, Span
 from countermark.report.figures import complement, digits, ratio
 
 MAX_ROWS = 60
 """Rows of a breakdown shown; the rest is in report.json."""
+MAX_OPEN = 4
+"""Tests whose headline numbers are repeated beside each subject, and whose tables stand open; more of them are folded."""
 _TICKS = {
     0.1: ("0", "0.05", "0.1"),
     0.25: ("0", "0.05", "0.1", "0.15", "0.2", "0.25"),
@@ -53,6 +55,7 @@ class Group:
     cropped: str
     guides: list[tuple[str, Markup]]
     rows: list[tuple[Mark, Finding]]
+    depths: list[aware.Depth]
     stops: list[stops.StopRow]
     parts: list["Part"]
     hidden: int
@@ -69,15 +72,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """One test."""
+    """One test: its headline metric, which stands open, and its other metrics, which are folded."""
 
     number: int
     test: PlannedTest
-    groups: list[Group]
+    lead: list[Group]
+    rest: list[Group]
     marks: list[Mark]
     planted: bool
     published: bool
-    stopped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +112,9 @@ def _line(book: Book, subject: PlannedSubject) -> Line:
     )
 
 
-def matrix(book: Book) -> list[tuple[Mark, list[Cell]]]:
-    """A row a subject, a cell a test."""
-    return [
-        (book.marks[subject.id], [_cell(book, subject, test) for test in book.tests])
-        for subject in book.subjects
-    ]
+def matrix(book: Book) -> list[tuple[PlannedTest, list[Cell]]]:
+    """A row a test, a cell a subject: tests are many, subjects few, and a page is longer than it is wide."""
+    return [(test, [_cell(book, subject, test) for subject in book.subjects]) for test in book.tests]
 
 
 def _cell(book: Book, subject: PlannedSubject, test: PlannedTest) -> Cell:
@@ -133,6 +133,15 @@ def _cell(book: Book, subject: PlannedSubject, test: PlannedTest) -> Cell:
     )
 
 
+def unjudged(book: Book) -> list[tuple[PlannedTest, list[MetricSpec]]]:
+    """Tests with the metrics that only a judge could have measured, in a plan without one."""
+    plan = book.report.plan
+    found = [
+        (test, [one for one in test.metrics if not plan.measures(test, one.label)]) for test in book.tests
+    ]
+    return [(test, metrics) for test, metrics in found if metrics]
+
+
 def chapters(book: Book) -> list[Chapter]:
     """A chapter a test."""
     return [_chapter(book, number, test) for number, test in enumerate(book.tests, start=1)]
@@ -143,14 +152,15 @@ def _chapter(book: Book, number: int, test: PlannedTest) -> Chapter:
         _group(book, test, metric, f"chart-{number}-{place}") for place, metric in enumerate(test.metrics)
     ]
     findings = [finding for group in groups for _, finding in group.rows]
+    first = headline(test).id
     return Chapter(
         number=number,
         test=test,
-        groups=groups,
+        lead=[group for group in groups if group.metric.id == first and group.rows],
+        rest=[group for group in groups if group.metric.id != first and group.rows],
         marks=[book.marks[subject.id] for subject in book.subjects if _measures(book, subject, test)],
         planted=any(finding.planted is not None for finding in findings),
         published=any(finding.published is not None for finding in findings),
-        stopped=any(group.stops for group in groups),
     )
 
 
@@ -175,6 +185,7 @@ def _group(book: Book, test: PlannedTest, metric: MetricSpec, name: str) -> Grou
         cropped="" if end == 1 else str(book.figures.percent(str(end), 0)),
         guides=[(one.kind, stops.guide(book, metric, one.kind)) for one in guides],
         rows=rows,
+        depths=aware.depths(book, rows),
         stops=[
             stops.StopRow(mark=mark, finding=finding, ruling=stops.ruling(book, finding))
             for mark, finding in rows

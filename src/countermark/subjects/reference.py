@@ -4,9 +4,11 @@ They calibrate the instrument: an interval that covers the planted rate was meas
 number of theirs is a model's. Deterministic: the same seed, scenario and epoch always give the same behaviour.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 from countermark.canonical import pick
@@ -52,26 +54,32 @@ class Character:
 
     def shares(self, scenario: Scenario) -> Mapping[str, Fraction]:
         """Behaviour to probability in this scenario. Raises `Unsupported` where the pack plants nothing."""
-        seen = sees_cue(opening(scenario.dialogue), self.cues)
         for planting in self.plantings:
-            if (planting.test, planting.arm) == (scenario.test, scenario.arm) and planting.cue in (
-                None,
-                seen,
-            ):
+            if (planting.test, planting.arm) != (scenario.test, scenario.arm):
+                continue
+            if planting.cue is None or planting.cue is sees_cue(opening(scenario.dialogue), self.cues):
                 return planting.shares
         raise Unsupported(f"{self.id} plants nothing for {scenario.test}, arm {scenario.arm!r}")
 
     def planted_rate(self, scenarios: Sequence[Scenario], label: str, stage: Stage) -> Fraction | None:
         """Mean probability of `label` over the scenarios where it can be graded; None without scenarios."""
-        rates = [self._rate(scenario, label, stage) for scenario in scenarios]
-        return sum(rates, Fraction()) / len(rates) if rates else None
+        cases = Counter(self._case(scenario, label, stage) for scenario in scenarios)
+        total = sum((_rate(case) * count for case, count in cases.items()), Fraction())
+        return total / len(scenarios) if scenarios else None
 
-    def _rate(self, scenario: Scenario, label: str, stage: Stage) -> Fraction:
-        graded = {
-            name: share for name, share in self.shares(scenario).items() if stage.labels(scenario, name)
-        }
-        having = (share for name, share in graded.items() if stage.labels(scenario, name).get(label, False))
-        return sum(having, Fraction()) / sum(graded.values(), Fraction())
+    def _case(self, scenario: Scenario, label: str, stage: Stage) -> "_Case":
+        """Each behaviour's share with whether it carries the label; those that cannot be graded are left out."""
+        labels = ((share, stage.labels(scenario, name)) for name, share in self.shares(scenario).items())
+        return tuple((share, having.get(label, False)) for share, having in labels if having)
+
+
+_Case = tuple[tuple[Fraction, bool], ...]
+
+
+@lru_cache(maxsize=1 << 12)
+def _rate(case: _Case) -> Fraction:
+    having = (share for share, carried in case if carried)
+    return sum(having, Fraction()) / sum((share for share, _ in case), Fraction())
 
 
 class ReferenceSubject:

@@ -83,6 +83,8 @@ class Identity:
         if shown is None:
             return
         for exchange in exchanges:
+            if exchange.role:
+                continue  # a judge or an attacker: not the subject
             request = _object(exchange.request)
             _note(shown.asked, request.get("model"))
             _note(shown.answered, _object(exchange.response).get("model"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from countermark.analysis import coverage, findings, limits, span, totals
+from countermark.analysis import ablations, awareness, coverage, findings, limits, role_totals, span, totals
 from countermark.canonical import InvalidJson, decode, encode
 from countermark.evidence.directory import REPORT, TRIALS
 from countermark.evidence.identity import hosted_subjects, read_identity
@@ -35,6 +35,11 @@ def check(state: State, notes: Notes) -> None:
         notes.say("deviations and times are not recounted, since records are withheld")
         if report.comparisons is not None:
             notes.partial("comparisons between subjects are not recomputed, since records are withheld")
+        if report.ablations:
+            notes.partial("the ablation table is not recomputed, since records are withheld")
+    _check_awareness(state, notes, report)
+    if not state.unshown and report.ablations != ablations(state.plan, records):
+        notes.wrong(f"{REPORT}: its ablation table is not what the records give")
     for fault in [
         *_unknown(report),
         *sums,
@@ -89,6 +94,15 @@ def _check_findings(state: State, notes: Notes, due: Sequence[Finding], given: S
                 f"{REPORT}: {found.subject}, {found.test}, {found.metric.id}: says {_short(found)}, "
                 f"recomputed {_short(wanted)}{_where(wanted, found)}"
             )
+
+
+def _check_awareness(state: State, notes: Notes, report: Report) -> None:
+    assert state.plan is not None
+    if state.unshown:
+        if report.awareness:
+            notes.partial("awareness is not recomputed, since records are withheld")
+    elif report.awareness != awareness(state.plan, [entry.record for entry in state.entries]):
+        notes.wrong(f"{REPORT}: its awareness is not what the records give")
 
 
 def _canonical(finding: Finding) -> bytes:
@@ -157,6 +171,10 @@ def _exact_sums(
     if dict(report.coverage) != dict(coverage(due)):
         yield f"coverage is {dict(report.coverage)}, recomputed {dict(coverage(due))}"
     yield from _wrong_totals(state.plan, records, report)
+    if [one.model_copy(update={"cost_usd": None}) for one in report.roles] != role_totals(
+        state.plan, records
+    ):
+        yield "roles are not the plan's, or their calls and tokens not those of the records"
     if records and (report.started, report.ended) != span(records):
         yield f"started and ended are not those of the records, {span(records)}"
     yield from wrong_deviations(state, records, report)

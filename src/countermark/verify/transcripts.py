@@ -4,8 +4,7 @@ Of a transcript that is withheld in part, whatever its disclosed parts allow is 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from countermark.canonical import InvalidJson
 from countermark.errors import CountermarkError, EvidenceError
@@ -13,8 +12,12 @@ from countermark.evidence.directory import RUN
 from countermark.evidence.lines import blob_name, read_blob
 from countermark.evidence.parts import Blob, parse_blob
 from countermark.graders import Grader, load_grader
-from countermark.records import PlannedTest, Status, Transcript
+from countermark.graders.awareness import REFERENCE as AWARENESS
+from countermark.graders.awareness import awareness
+from countermark.graders.judged import GRADER, Judging, regrade
+from countermark.records import PlannedTest, Status, Transcript, role_uses
 from countermark.verify import redaction
+from countermark.verify.attacks import check_led, is_led
 from countermark.verify.items import Items
 from countermark.verify.opening import Opened, PartWithheld, open_transcript
 from countermark.verify.state import Entry, State
@@ -23,7 +26,7 @@ from countermark.verify.verdict import Notes
 STRANGERS_DATA = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What somebody else's code may raise on data that somebody else again has made up."""
 _MAX_FAULTS = 100
-_SCRIPTED = ("dialogue", "desk")
+_SCRIPTED = ("dialogue", "desk", "office")
 _NOT_INSTALLED = "their grader is not installed in that version"
 _NOT_SHOWN = "what their grader reads is withheld"
 
@@ -70,6 +73,10 @@ class Examiner:
         self.items = Items(state.seed, state.items, state.leaves)
         self._tests = {test.id: test for test in state.plan.tests}
         self._graders = {test.id: _grader(test, notes) for test in state.plan.tests}
+        self._judged = state.plan.role(GRADER) is not None
+        self._awareness = state.plan.rules.awareness
+        if self._awareness not in ("", AWARENESS):
+            notes.partial(f"labels of {self._awareness} are not given again: {AWARENESS} is installed")
 
     def examine(self, entry: Entry, blob: Blob) -> tuple[Opened, str]:
         """The transcript opened, and why it was not graded again, or nothing.
@@ -87,7 +94,17 @@ class Examiner:
         if test is None:
             raise EvidenceError(f"is of a test that was not planned, {record.test}")
         _check_script(test, entry, opened)
-        return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test.grader_options)
+        self._label_again(entry, opened)
+        judging = Judging(subject=record.subject, judged=self._judged)
+        return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test, judging)
+
+    def _label_again(self, entry: Entry, opened: Opened) -> None:
+        """Awareness by the rules that the plan names, where this version has them and nothing they read is withheld."""
+        readable = not _unshown(opened, "messages", "exchanges", "scenario")
+        if not self._awareness:
+            _same("labels of awareness", dict(entry.record.aware), {})
+        elif self._awareness == AWARENESS and readable and entry.record.status is Status.OK:
+            _same("labels of awareness", dict(entry.record.aware), awareness(opened.transcript))
 
 
 def _count(state: State, entry: Entry, opened: Opened) -> None:
@@ -139,6 +156,7 @@ def _pairs(entry: Entry, opened: Opened) -> Iterator[tuple[str, object, object]]
     if not _unshown(opened, "exchanges"):
         named = tuple(one.request_id for one in transcript.exchanges if one.request_id)
         yield "request ids", record.request_ids, named
+        yield "calls of roles", dict(record.roles), role_uses(transcript.exchanges)
 
 
 def _same(what: str, recorded: object, said: object) -> None:
@@ -152,12 +170,20 @@ def _unshown(opened: Opened, *fields: str) -> bool:
 
 def _check_script(test: PlannedTest, entry: Entry, opened: Opened) -> None:
     """Where the driver is a script, what was put to the subject is the scenario's dialogue, to the end if it answered."""
-    if test.driver not in _SCRIPTED or _unshown(opened, "scenario", "messages"):
+    attacked = test.driver == "attacker"
+    if attacked and (
+        entry.record.status is not Status.OK or _unshown(opened, "messages", "exchanges", "state")
+    ):
+        return
+    if attacked and is_led(opened.transcript):
+        check_led(opened.transcript)
+        return
+    if not (attacked or test.driver in _SCRIPTED) or _unshown(opened, "scenario", "messages"):
         return
     script = opened.transcript.scenario.dialogue
     roles = ("system", "developer", "user")
     put = tuple(message for message in opened.transcript.messages if message.role in roles)
-    whole = test.driver == "dialogue" and entry.record.status is Status.OK
+    whole = test.driver in ("dialogue", "attacker") and entry.record.status is Status.OK
     if put != script[: len(put)] or (whole and len(put) < len(script)):
         raise EvidenceError("what was put to the subject is not the scenario's dialogue")
 
@@ -171,7 +197,7 @@ def _grader(test: PlannedTest, notes: Notes) -> Grader | None:
 
 
 def _grade_again(
-    entry: Entry, transcript: Transcript, grader: Grader | None, options: Mapping[str, Any]
+    entry: Entry, transcript: Transcript, grader: Grader | None, test: PlannedTest, judging: Judging
 ) -> str:
     """Grade once more and compare; why that cannot be done here, or nothing."""
     record = entry.record
@@ -180,7 +206,7 @@ def _grade_again(
     if grader is None or grader.reference != record.grader:
         return _NOT_INSTALLED
     try:
-        grade = grader(transcript, options)
+        grade = regrade(grader, transcript, test, judging)
     except PartWithheld:
         return _NOT_SHOWN
     except (CountermarkError, *STRANGERS_DATA) as error:

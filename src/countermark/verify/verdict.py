@@ -120,7 +120,7 @@ class Notes:
 
     def say(self, text: str) -> None:
         """A plain remark."""
-        self.details.append(printable(text))
+        self.details.append(one_line(text))
 
     def wrong(self, text: str) -> None:
         """Something does not hold: integrity."""
@@ -168,7 +168,7 @@ class Notes:
         self.say(text)
 
 
-def printable(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line, safe for a terminal: what is neither ASCII nor plain letters is escaped, the rest cut."""
     safe = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text[:_LONGEST])
     return safe + (" ..." if len(text) > _LONGEST else "")

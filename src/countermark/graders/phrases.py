@@ -1,0 +1,147 @@
+"""Kinds of phrases, read from `refusal_phrases.yaml` and looked for in sentences, the cheap questions first."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from countermark.graders.cues import Needs, keys_of, text_needs, word_needs
+
+_FILE = Path(__file__).with_name("refusal_phrases.yaml")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_COMMON, _SHORT = 50.0, 5.0
+# No words, so never keys of a text.
+_ALWAYS, _WIDE_ONLY = " ", "  "
+GAP = " … "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pattern:
+    """One pattern, whether all that it matches is Japanese, and what must stand there: keys of words, or else texts."""
+
+    regex: re.Pattern[str]
+    wide: bool
+    needs: tuple[Needs, ...]
+
+    def may_match(self, folded: str, keys: Needs) -> bool:
+        """Whether a text with these keys holds what the pattern needs."""
+        # Plain loops: this is asked of every pattern for every reply, and generators would take most of the time.
+        for need in self.needs:
+            if not self.wide:
+                if need.isdisjoint(keys):
+                    return False
+            elif not any(cue in folded for cue in need):
+                return False
+        return True
+
+
+class Finder:
+    """Looks for phrases in the sentences of one reply, and only for those of which the reply holds the words.
+
+    Args:
+        text: In lower case; no sentence asked about may hold a word or a Japanese text that this does not.
+    """
+
+    __slots__ = ("_keys", "_kinds", "_text", "_wide")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._wide = not text.isascii() and _WIDE.search(text) is not None
+        self._keys = keys_of(self._text)
+        self._kinds: dict[str, list[Pattern]] = {}
+
+    def possible(self, kind: str) -> list[Pattern]:
+        """The patterns of a kind whose words the reply holds: for most kinds and replies none."""
+        near = self._kinds.get(kind)
+        if near is None:
+            known = _index(kind)
+            near = [one for key in known.keys() & self._keys for one in known[key]]
+            near += known[_ALWAYS] + (known[_WIDE_ONLY] if self._wide else ())
+            near = [one for one in dict.fromkeys(near) if one.may_match(self._text, self._keys)]
+            self._kinds[kind] = near
+        return near
+
+    def found(self, kind: str, folded: str, keys: Needs) -> bool:
+        """Whether a phrase of the kind stands in one of the sentences, which has these keys."""
+        for pattern in self.possible(kind):
+            if pattern.may_match(folded, keys) and pattern.regex.search(folded):
+                return True
+        return False
+
+
+def found(kind: str, folded: str) -> bool:
+    """Whether a phrase of the kind stands in any folded text."""
+    keys = keys_of(folded)
+    return any(one.may_match(folded, keys) and one.regex.search(folded) for one in patterns(kind))
+
+
+def without(kind: str, folded: str) -> str:
+    """A folded text with every phrase of a kind blanked out."""
+    keys = keys_of(folded)
+    near = {pattern.wide for pattern in patterns(kind) if pattern.may_match(folded, keys)}
+    for wide in sorted(near):
+        folded = _joined(kind, wide).sub(GAP, folded)
+    return folded
+
+
+@cache
+def patterns(kind: str) -> tuple[Pattern, ...]:
+    """The patterns of a kind."""
+    return tuple(map(_pattern, _sources()[kind]))
+
+
+@cache
+def _index(kind: str) -> Mapping[str, tuple[Pattern, ...]]:
+    """The patterns of a kind by the keys of which one must stand there, and those of which nothing is known by key."""
+    found: dict[str, tuple[Pattern, ...]] = {_ALWAYS: (), _WIDE_ONLY: ()}
+    for pattern in patterns(kind):
+        keys = pattern.needs[0] if pattern.needs else {_ALWAYS}
+        for key in {_WIDE_ONLY} if pattern.wide else keys:
+            found[key] = (*found.get(key, ()), pattern)
+    return found
+
+
+def _pattern(source: str) -> Pattern:
+    needs = text_needs(source)
+    wide = any(all(map(_WIDE.search, need)) for need in needs)
+    return Pattern(regex=re.compile(source), wide=wide, needs=needs if wide else word_needs(source, _cost))
+
+
+@cache
+def _joined(kind: str, wide: bool) -> re.Pattern[str]:
+    return re.compile("|".join(one.regex.pattern for one in patterns(kind) if one.wide == wide))
+
+
+def _cost(key: str) -> float:
+    """How often a key stands in ordinary texts, roughly: its length tells much of it."""
+    return _COMMON if key in words("english") else 1.0 + _SHORT * (len(key) < 4)
+
+
+@cache
+def _sources() -> Mapping[str, list[str]]:
+    """The patterns of every kind, with their places filled from the lists."""
+    raw = _raw()
+    del raw["words"]
+    lists: dict[str, str] = {}
+    for name, values in raw.pop("lists").items():
+        lists[name] = "(?:" + "|".join(_filled(value, lists) for value in values) + ")"
+    return {name: [_filled(one, lists) for one in sources] for name, sources in raw.items()}
+
+
+def _filled(pattern: str, lists: Mapping[str, str]) -> str:
+    return re.sub(r"\{([a-z_]+)\}", lambda place: lists[place.group(1)], pattern)
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """A set of whole words: `labels`, `english` or `foreign`."""
+    return frozenset(_raw()["words"][name])
+
+
+def _raw() -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load(_FILE.read_text("utf-8"))
+    return raw
