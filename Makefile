@@ -40,6 +40,7 @@ bench: $(STAMP_DEV)
 	$(BIN)/python benchmarks/facts_agreement.py
 	$(BIN)/python benchmarks/leaks.py --each 2000
 	$(BIN)/python benchmarks/planted_coverage.py --seeds 20
+	$(BIN)/python benchmarks/statistics_speed.py
 	$(BIN)/python benchmarks/calls.py
 	$(BIN)/python benchmarks/coverage.py --quick
 	$(BIN)/python benchmarks/coverage_judged.py --quick
