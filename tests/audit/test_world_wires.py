@@ -1,23 +1,19 @@
 """One world, two wires: the same scenario text and tools reach both vendors' models, and the same acts get the same grade."""
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from cast_bench import Cast, opening, sorted_requests
 from countermark.audit import AuditRequest, Silent, carry_out, finish
 from countermark.audit.finish import read_records
 from countermark.battery import load_battery
-from countermark.battery.exemplars import Exemplar
 from countermark.canonical import decode
 from countermark.evidence import load_or_create_key, read_trust, remember
 from countermark.evidence.parts import read_transcript
-from countermark.records import Message, Scenario
 from countermark.report import render
 from countermark.verify import verify
 from servers.anthropic_wire import anthropic_server
-from servers.loopback import ChatRequest
 from servers.openai_wire import openai_server
 
 BATTERY = Path(__file__).parents[1] / "battery" / "small_world"
@@ -30,40 +26,6 @@ SUBJECTS = ["openai/gpt-4.1", "anthropic/claude-sonnet-4-0"]
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-secret")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-loopback-secret")
-
-
-class Cast:
-    """A fake model that knows the scenario by its opening and acts an exemplar out; notes what it hears."""
-
-    def __init__(self, scenarios: Sequence[Scenario], exemplars: Sequence[Exemplar]) -> None:
-        self._scenarios = {opening(scenario.dialogue[:2]): scenario for scenario in scenarios}
-        self._parts: dict[str, Exemplar] = {}
-        self.heard: list[ChatRequest] = []
-        played: Counter[str] = Counter()
-        for scenario in scenarios:
-            suited = [one for one in exemplars if one.suits(scenario) and one.behaviour != "empty"]
-            part = min(suited, key=lambda one: played[one.behaviour])
-            played[part.behaviour] += 1
-            self._parts[scenario.id] = part
-
-    def plays(self, scenario: Scenario) -> Exemplar:
-        """The exemplar of a scenario: over all of them, every behaviour that speaks."""
-        return self._parts[scenario.id]
-
-    def __call__(self, chat: ChatRequest) -> Message:
-        self.heard.append(chat)
-        scenario = self._scenarios[opening(chat.messages[:2])]
-        lines = self.plays(scenario).perform(scenario)
-        spoken = sum(message.role == "assistant" for message in chat.messages)
-        return lines[min(spoken, len(lines) - 1)]
-
-
-def opening(messages: Sequence[Message]) -> tuple[str, ...]:
-    return tuple(f"{message.role}: {message.content}" for message in messages)
-
-
-def sorted_requests(cast: Cast) -> list[tuple[str, str]]:
-    return sorted((repr(chat.messages), repr(chat.tools)) for chat in cast.heard)
 
 
 def test_both_models_hear_the_same_and_exemplars_acted_over_http_get_their_grade(tmp_path):
