@@ -424,7 +424,7 @@ def test_a_killed_run_is_witnessed_to_its_end(service: Service, tmp_path: Path) 
     audit, home = tmp_path / "audit", tmp_path / "home"
     command = [
         sys.executable, "-m", "countermark.cli", "run", "reference/helpful", "reference/gamer", "--seed", "0a",
-        "--battery", BATTERY, "--fixed", "--limit", "50", "--out", str(audit), "--home", str(home), "--witness", service.url,
+        "--battery", BATTERY, "--fixed", "--limit", "150", "--out", str(audit), "--home", str(home), "--witness", service.url,
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not (audit / RUN / "cosigned/00000256.note").exists():

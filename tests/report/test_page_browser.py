@@ -61,6 +61,10 @@ class Quiet(SimpleHTTPRequestHandler):
         type(self).asked.append(self.path)
         super().do_GET()
 
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")  # or a second look asks for nothing
+        super().end_headers()
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
