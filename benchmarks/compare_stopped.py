@@ -10,11 +10,11 @@ row, a share of .05 is known to about .003.
 """
 
 import argparse
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pages import put
 from scipy.stats import beta as beta_law
 
 from countermark.analysis import ComparisonRules, Rule, Watch, compare_subjects
@@ -112,11 +112,7 @@ def main() -> None:
     asked = parser.parse_args()
     table = "\n".join([*rows(asked.runs, asked.seed), f"\n{asked.runs:,} runs a row, seed {asked.seed}."])
     if asked.write:
-        text = asked.write.read_text("utf-8")
-        marks = re.compile(r"(<!-- stopped:begin -->\n).*?(\n<!-- stopped:end -->)", re.DOTALL)
-        if not marks.search(text):
-            parser.error(f"{asked.write} has no marks for the table")
-        asked.write.write_text(marks.sub(lambda found: found[1] + table + found[2], text), "utf-8")
+        put(asked.write, "stopped", table)
 
 
 if __name__ == "__main__":

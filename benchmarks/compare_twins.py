@@ -9,12 +9,12 @@ findings and comparisons. Simulations throughout.
 
 import argparse
 import json
-import re
 import tempfile
 from multiprocessing import get_context
 from pathlib import Path
 
 import anyio
+from pages import put
 from planted_coverage import trials
 
 from countermark.analysis import comparisons, findings
@@ -78,11 +78,7 @@ def main() -> None:
     )
     print(table)
     if asked.write:
-        text = asked.write.read_text("utf-8")
-        marks = re.compile(r"(<!-- twins:begin -->\n).*?(\n<!-- twins:end -->)", re.DOTALL)
-        if not marks.search(text):
-            parser.error(f"{asked.write} has no marks for the table")
-        asked.write.write_text(marks.sub(lambda found: found[1] + table + found[2], text), "utf-8")
+        put(asked.write, "twins", table)
 
 
 if __name__ == "__main__":

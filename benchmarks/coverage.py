@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from pages import put
 from scipy.special import expit, ndtr, ndtri, stdtr, stdtrit
 
 from countermark.analysis.compare import compare_subjects, paired_interval
@@ -342,16 +343,6 @@ def judged_tables(repeats: int, _processes: int) -> dict[tuple[str, str], str]:
     return found
 
 
-def write(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers; a page without them is a mistake."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    before, marked, rest = page.read_text().partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (marked and closed):
-        raise SystemExit(f"{page}: no markers {begin} and {end}")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-
-
 SECTIONS = {"rate": rate_tables, "pair": pair_tables, "judged": judged_tables}
 
 
@@ -370,7 +361,7 @@ def main() -> None:
         for (page, name), text in SECTIONS[section](repeats, asked.processes).items():
             print(f"{name}\n\n{text}\n")
             if asked.write:
-                write(asked.write / page, name, text)
+                put(asked.write / page, name, text)
 
 
 if __name__ == "__main__":

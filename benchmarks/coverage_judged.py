@@ -16,6 +16,7 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
+from pages import put
 from scipy.special import ndtri, stdtrit
 
 from countermark.analysis.intervals import clopper_pearson
@@ -249,16 +250,6 @@ def seconds(trials: int = 100_000) -> float:
     return best
 
 
-def write(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers; a page without them is a mistake."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    before, marked, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (marked and closed):
-        raise SystemExit(f"{page}: no markers {begin} and {end}")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def tables(repeats: int) -> dict[tuple[str, str], str]:
     """What `coverage.py` asks for: every table by page and name of its markers."""
     table, worst = coverage_table(repeats)
@@ -283,7 +274,7 @@ def main() -> None:
     for (_, name), text in found.items():
         print(f"{name}\n{text}\n", flush=True)
         if asked.write:
-            write(asked.write, name, text)
+            put(asked.write, name, text)
     print(f"one claim on 100,000 trials: {seconds():.3f} s, aim 0.2 s")
 
 

@@ -16,12 +16,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kappas import kappa, kappa_interval
+
 from countermark.analysis import clopper_pearson
 from countermark.graders.facts import judge, judge_reference
 from countermark.graders.facts_abstain import read_reply
 
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"
-RESAMPLES = 2000
+RESAMPLES, SEED = 2000, 7
 GRADES = {"A": "correct", "B": "wrong", "C": "abstained"}
 
 Pairs = list[tuple[str, str]]
@@ -104,43 +106,19 @@ def truthful(data: Path, half: int) -> tuple[Pairs, Pairs]:
     return informed, true
 
 
-def kappa(table: Counter[tuple[str, str]]) -> float:
-    """Cohen's kappa; 1 where both give one and the same label throughout."""
-    total = table.total()
-    truths: Counter[str] = Counter()
-    saids: Counter[str] = Counter()
-    for (truth, said), count in table.items():
-        truths[truth] += count
-        saids[said] += count
-    chance = sum(truths[label] * saids[label] for label in truths) / total**2
-    same = sum(count for (truth, said), count in table.items() if truth == said) / total
-    return (same - chance) / (1 - chance) if chance < 1 else 1.0
-
-
-def kappa_interval(table: Counter[tuple[str, str]]) -> tuple[float, float]:
-    """The middle 95 % of kappa over resamples of the table."""
-    import numpy as np
-
-    cells = sorted(table)
-    counts = np.array([table[cell] for cell in cells])
-    drawn = np.random.default_rng(7).multinomial(counts.sum(), counts / counts.sum(), size=RESAMPLES)
-    values = [kappa(Counter(dict(zip(cells, map(int, row), strict=True)))) for row in drawn]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def row_of(name: str, pairs: Pairs, positive: str) -> str:
     """One line of a table: agreement on all labels, recall and precision of one."""
     graded = [pair for pair in pairs if pair[1]]
     table = Counter(graded)
     same = sum(truth == said for truth, said in graded)
     low, high = clopper_pearson(same, len(graded))
-    bottom, top = kappa_interval(table)
+    ordered = {cell: table[cell] for cell in sorted(table)}
+    bottom, top = kappa_interval(ordered, whole=1.0, draws=RESAMPLES, seed=SEED)
     both = table[positive, positive]
     truths, saids = (sum(pair[place] == positive for pair in graded) for place in (0, 1))
     return (
         f"| {name} | {len(graded)} | {len(pairs) - len(graded)} | {same / len(graded):.1%} ({low:.1%} to {high:.1%}) "
-        f"| {kappa(table):.2f} ({bottom:.2f} to {top:.2f}) | {share(both, truths)} | {share(both, saids)} |"
+        f"| {kappa(table, whole=1.0):.2f} ({bottom:.2f} to {top:.2f}) | {share(both, truths)} | {share(both, saids)} |"
     )
 
 

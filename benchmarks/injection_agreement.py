@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kappas import kappas, middle
+from pages import put
 
 from countermark.analysis import agreement, clustered_rate
 from countermark.graders.carried import FACT, carried
 from countermark.records import Message, Scenario, ToolCall, Transcript
 
 SEED, DRAWS = 20261123, 2000
+CELLS = ((True, True), (True, False), (False, True), (False, False))
 EXAMPLE = ("workspace", "injection_task_0")
 """Asks for a mail whose address, subject and text are all given, so that obeying to the letter can be seen without the environment."""
 LETTER = {
@@ -84,7 +87,7 @@ def row(name: str, found: Sequence[Run]) -> str:
     alike = [sum(run.published == run.followed for run in own) for own in clusters.values()]
     rate = clustered_rate(alike, [len(own) for own in clusters.values()])
     agreed = agreement(((table[True, True], table[True, False]), (table[False, True], table[False, False])))
-    low, high = kappas(list(clusters.values()))
+    low, high = kappa_interval(list(clusters.values()))
     cells = [
         name, f"{len(told)}", f"{len(found) - len(told)}", f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})",
         f"{agreed.kappa or 0:.2f} ({low:.2f} to {high:.2f})", f"{agreed.ac1:.2f}",
@@ -93,22 +96,14 @@ def row(name: str, found: Sequence[Run]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def kappas(clusters: Sequence[Sequence[Run]]) -> tuple[float, float]:
+def kappa_interval(clusters: Sequence[Sequence[Run]]) -> tuple[float, float]:
     """The middle 95 % of kappa over user tasks drawn with replacement."""
     counts = np.array([
         [sum((run.published, run.followed) == cell for run in own) for cell in CELLS] for own in clusters
     ])  # fmt: skip
-    generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS) @ counts
-    total = drawn.sum(axis=1)
-    yes, said = (drawn[:, 0] + drawn[:, 1]) / total, (drawn[:, 0] + drawn[:, 2]) / total
-    chance = yes * said + (1 - yes) * (1 - said)
-    values = ((drawn[:, 0] + drawn[:, 3]) / total - chance) / np.maximum(1 - chance, 1e-12)
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-CELLS = ((True, True), (True, False), (False, True), (False, False))
+    even = np.full(len(counts), 1 / len(counts))
+    drawn = np.random.default_rng(SEED).multinomial(len(counts), even, DRAWS) @ counts
+    return middle(kappas(CELLS, drawn, whole=0.0))
 
 
 def apart(found: Sequence[Run]) -> list[str]:
@@ -146,9 +141,7 @@ def main() -> None:
     said = page(asked.folder)
     print(said)
     if asked.write:
-        begin, end = "<!-- carried:begin -->", "<!-- carried:end -->"
-        head, _, rest = asked.write.read_text("utf-8").partition(begin)
-        asked.write.write_text(f"{head}{begin}\n{said}\n{end}{rest.partition(end)[2]}", "utf-8")
+        put(asked.write, "carried", said)
 
 
 if __name__ == "__main__":

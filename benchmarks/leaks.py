@@ -19,6 +19,7 @@ from random import Random
 from leak_disguises import Disguise, Held, Turns, held_of, known
 from leak_rewordings import unknown
 from leak_tables import CLOSINGS, FILLERS, OPENINGS, TOPIC_WORDS
+from pages import put
 
 from countermark.analysis.intervals import clopper_pearson
 from countermark.battery import load_battery
@@ -309,16 +310,6 @@ def _row(
     return f"| {title} | {found[True]['n']} | {recall} | {found[False]['n']} | {false} | {precise} |"
 
 
-def write(page: Path, part: str, text: str) -> None:
-    """Put the tables between the page's markers."""
-    begin, end = f"<!-- leaks-{part}:begin -->", f"<!-- leaks-{part}:end -->"
-    before, marked, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not marked or not closed:
-        raise SystemExit(f"{page}: no markers {begin} and {end}")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -334,7 +325,7 @@ def main() -> None:
     print(text)
     print(f"({time.perf_counter() - started:.0f} s)")
     if asked.write:
-        write(asked.write, asked.part, text)
+        put(asked.write, f"leaks-{asked.part}", text)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import anyio
+from pages import put
 
 from countermark.analysis import arms_of, findings
 from countermark.analysis.sequential.rule import law
@@ -95,15 +96,9 @@ def main() -> None:
         measure(asked)
     print(said.getvalue(), end="")
     if asked.write:
-        write(asked.write, said.getvalue(), " ".join(sys.argv[1:]))
-
-
-def write(page: Path, said: str, options: str) -> None:
-    """Put what was printed between the page's markers."""
-    begin, end = "<!-- planted:begin -->", "<!-- planted:end -->"
-    head, _, rest = page.read_text().partition(begin)
-    command = f"benchmarks/planted_coverage.py {options.partition(' --write')[0]}".strip()
-    page.write_text(f"{head}{begin}\n`{command}`:\n\n```\n{said}```\n{end}{rest.partition(end)[2]}")
+        options = " ".join(sys.argv[1:]).partition(" --write")[0]
+        command = f"benchmarks/planted_coverage.py {options}".strip()
+        put(asked.write, "planted", f"`{command}`:\n\n```\n{said.getvalue()}```")
 
 
 def measure(asked: argparse.Namespace) -> None:

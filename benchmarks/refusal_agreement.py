@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import yaml
+from kappas import kappa, kappa_interval
 
 from countermark.analysis import agreement, agreement_table
 from countermark.canonical import digest
@@ -47,32 +48,6 @@ def any_refusal(found: Pairs) -> tuple[float, float, float]:
     )
 
 
-def kappa(found: Pairs) -> float:
-    """Cohen's kappa over the three labels; 0 where chance agreement is already whole."""
-    return _kappas([[Counter(found)[truth, said] for truth in LABELS for said in LABELS]], len(LABELS))[0]
-
-
-def kappa_interval(found: Pairs) -> tuple[float, float]:
-    """95 % of kappa over resampled rows (percentiles); the rows are taken for independent."""
-    import numpy as np
-
-    counts = Counter(found)
-    cells = np.array([counts[truth, said] for truth in LABELS for said in LABELS])
-    drawn = np.random.default_rng(SEED).multinomial(len(found), cells / cells.sum(), size=RESAMPLES)
-    low, high = np.percentile(_kappas(drawn, len(LABELS)), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _kappas(tables: Iterable[Sequence[int]], size: int) -> list[float]:
-    import numpy as np
-
-    shares = np.array(list(tables), dtype=float).reshape(-1, size, size)
-    shares /= shares.sum(axis=(1, 2), keepdims=True)
-    same = np.trace(shares, axis1=1, axis2=2)
-    chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
-    return [float((a - b) / (1 - b)) if b < 1 else 0.0 for a, b in zip(same, chance, strict=True)]
-
-
 def two(found: Pairs) -> Pairs:
     """The same with partial refusals counted as refusals."""
     return [
@@ -90,12 +65,18 @@ def line(name: str, found: Pairs) -> str:
     return (
         f"| {name} | {len(found)} | {rate.rate:.3f} [{rate.low:.3f}, {rate.high:.3f}] "
         f"| {agreed.kappa or 0:.2f} {_bounds(two(found))} | {agreed.ac1:.2f} [{agreed.ac1_low:.2f}, {agreed.ac1_high:.2f}] "
-        f"| {precision:.3f} | {recall:.3f} | {kappa(found):.2f} {_bounds(found)} |"
+        f"| {precision:.3f} | {recall:.3f} | {kappa(counted(found), whole=0.0):.2f} {_bounds(found)} |"
     )
 
 
+def counted(found: Pairs) -> dict[tuple[str, str], int]:
+    """How often each label met each; the order is what resampled tables hang on."""
+    counts = Counter(found)
+    return {(truth, said): counts[truth, said] for truth in LABELS for said in LABELS}
+
+
 def _bounds(found: Pairs) -> str:
-    low, high = kappa_interval(found)
+    low, high = kappa_interval(counted(found), whole=0.0, draws=RESAMPLES, seed=SEED)
     return f"[{low:.2f}, {high:.2f}]"
 
 

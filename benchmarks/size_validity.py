@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from pages import put
 from scipy.special import stdtr
 
 from countermark.analysis.drift import drift_over_run
@@ -116,16 +117,6 @@ def drift_table(repeats: int) -> str:
     return "\n".join([*rows, "", note])
 
 
-def write(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers; a page without them is a mistake."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    before, marked, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (marked and closed):
-        raise SystemExit(f"{page}: no markers {begin} and {end}")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -141,7 +132,7 @@ def main() -> None:
     for name, text in found.items():
         print(f"{name}\n{text}\n", flush=True)
         if asked.write:
-            write(asked.write, name, text)
+            put(asked.write, name, text)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,10 @@ RECORD = {
 }  # fmt: skip
 DEFAULTS = {
     "ablations": [], "absent": "", "alpha": "0.05", "arm": None, "arms": [], "awareness": "", "batch": 1, "beta": "0.10",
-    "caps": {}, "comparing": {"margin": "0.10", "power": "0.80"}, "developers": [], "epochs": 1, "excluded": [], "facts": [],
-    "frame": 1, "grader_options": {}, "half_width": "0.10", "headline": False, "high": 10, "items_file": None, "judge": None,
+    "caps": {}, "comparing": {"margin": "0.10", "power": "0.80"}, "developers": [], "environments": "", "epochs": 1, "excluded": [],
+    "facts": [], "frame": 1, "grader_options": {}, "half_width": "0.10", "headline": False, "high": 10, "items_file": None, "judge": None,
     "labels": [], "level": "0.95", "limit": None, "low": 0, "margin": "0.10", "max_attempts": 3, "max_tokens": 1024,
-    "min_graded": 10, "planted": {}, "power": "0.80", "present": "", "roles": [], "runs": 1, "sample": 5, "scale": None,
+    "min_graded": 10, "planted": {}, "played": False, "power": "0.80", "present": "", "roles": [], "runs": 1, "sample": 5, "scale": None,
     "scales": [], "settings": {}, "stopping": None, "tag": None, "target": None, "within": "0.1", "worst": "0.1",
 }  # fmt: skip
 FIELD_PRIME = 2**255 - 19

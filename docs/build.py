@@ -6,7 +6,6 @@ are left as they are, and a line says so.
 
 import io
 import json
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -101,6 +100,12 @@ def insert(text: str, name: str, table: str) -> str:
     return f"{head}{opening}\n\n{table}\n\n{closing}{tail}"
 
 
+def reach(folder: str) -> None:
+    """Let the scripts of a folder be imported by name."""
+    if str(ROOT / folder) not in sys.path:
+        sys.path.insert(0, str(ROOT / folder))
+
+
 def recordings_page() -> str:
     """The page on recordings with its tables."""
     text = RECORDINGS.read_text()
@@ -111,18 +116,18 @@ def recordings_page() -> str:
 
 def hallucination_page() -> str:
     """The page on the grader `facts` with the agreement tables of its benchmark."""
+    reach("benchmarks")
+    from facts_agreement import tables
+
     text = HALLUCINATION.read_text()
-    for name, table in runpy.run_path(str(ROOT / "benchmarks" / "facts_agreement.py"))["tables"](
-        DATA
-    ).items():
+    for name, table in tables(DATA).items():
         text = insert(text, name, table)
     return text
 
 
 def refusals_page() -> str:
     """The page on the grader `refusal` with the tables of its benchmark."""
-    if str(ROOT / "benchmarks") not in sys.path:
-        sys.path.insert(0, str(ROOT / "benchmarks"))
+    reach("benchmarks")
     from refusal_agreement import by_hand, tables
 
     text = REFUSALS.read_text()
@@ -160,8 +165,7 @@ def transformations_page() -> str:
 
 def tamper_page() -> str:
     """The tamper matrix with the tables of its own test."""
-    if str(ROOT / "tests") not in sys.path:
-        sys.path.insert(0, str(ROOT / "tests"))
+    reach("tests")
     from tamper_matrix import TABLES, table
 
     text = TAMPER.read_text()

@@ -13,6 +13,7 @@ from countermark.analysis import (
     comparisons,
     coverage,
     deviations,
+    environments,
     event,
     findings,
     limits,
@@ -281,6 +282,7 @@ def compose(
         comparisons=comparisons(plan, records, found, reasoning={}),
         awareness=awareness(plan, records),
         ablations=ablations(plan, records),
+        environments=environments(plan, records),
     )
     return report.model_dump(mode="json", by_alias=True)
 

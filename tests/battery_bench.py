@@ -1,12 +1,15 @@
 """What tests of the battery share: a test read once, drawn once for each seed, and its grade for whoever answers."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from functools import cache
 
 import anyio
 
-from countermark.battery import BatteryTest, load_battery
-from countermark.battery.exemplars import Exemplar
+from countermark.battery import BatteryTest, Stage, load_battery
+from countermark.battery.conformance import grade_exemplar
+from countermark.battery.exemplars import Exemplar, Step
 from countermark.drivers import Talk, load_driver
 from countermark.graders import load_grader
 from countermark.records import (
@@ -20,6 +23,8 @@ from countermark.records import (
     ToolCall,
     TrialKey,
 )
+from countermark.subjects.reference import Character, Planting, ReferenceSubject
+from room_bench import calling
 
 CORE = tuple(load_battery(only=()).manifest.tests)
 """The tests of the core battery, by id."""
@@ -38,8 +43,10 @@ def drawn(test_id: str, seed: str = "00") -> tuple[Scenario, ...]:
     return the_test(test_id).draw(seed)
 
 
-def of_arm(test_id: str, arm: str, seed: str = "00") -> list[Scenario]:
-    return [scenario for scenario in drawn(test_id, seed) if scenario.arm == arm]
+def of_arm(test_id: str, arm: str, seed: str = "00", **tags: str) -> list[Scenario]:
+    """The scenarios of an arm, and of those the ones that have these tags."""
+    of_all = (scenario for scenario in drawn(test_id, seed) if scenario.arm == arm)
+    return [scenario for scenario in of_all if tags.items() <= scenario.tags.items()]
 
 
 def few_of_each_arm(scenarios: Iterable[Scenario], count: int) -> list[Scenario]:
@@ -58,13 +65,14 @@ def in_japanese(text: str) -> bool:
     return any("\u3040" <= sign <= "\u30ff" for sign in text)
 
 
-def behaviours(test_id: str, arm: str) -> set[str]:
-    return {exemplar.behaviour for exemplar in the_test(test_id).exemplars if arm in exemplar.arms}
+def behaviours(test: str | BatteryTest, arm: str) -> set[str]:
+    read = the_test(test) if isinstance(test, str) else test
+    return {exemplar.behaviour for exemplar in read.exemplars if arm in exemplar.arms}
 
 
-def suited(test_id: str, scenario: Scenario) -> set[str]:
+def suited(test: BatteryTest, scenario: Scenario) -> set[str]:
     """The behaviours that have a line for the scenario."""
-    return {exemplar.behaviour for exemplar in the_test(test_id).exemplars if exemplar.suits(scenario)}
+    return {exemplar.behaviour for exemplar in test.exemplars if exemplar.suits(scenario)}
 
 
 def performances(test_id: str, seed: str = "00") -> list[tuple[Exemplar, Scenario]]:
@@ -122,11 +130,7 @@ class Lines:
 
 def say(text: str, *calls: tuple[str, dict[str, object]], fault: str | None = None) -> Message:
     """A turn with some tool calls."""
-    made = tuple(
-        ToolCall(id=f"c{place}", name=name, arguments=arguments, fault=fault)
-        for place, (name, arguments) in enumerate(calls)
-    )
-    return Message(role="assistant", content=text, tool_calls=made)
+    return calling(*calls, say=text, fault=fault)
 
 
 NONSENSE: dict[str, Callable[[Request], str]] = {
@@ -150,6 +154,35 @@ def graded(scenario: Scenario, subject: Subject) -> Grade:
     talk = Talk(subject=subject, key=TrialKey(test=scenario.test, scenario=scenario.id))
     state = anyio.run(load_driver(manifest.driver.name), scenario, talk, manifest.driver.options)
     return load_grader(manifest.grader.name)(talk.transcript(scenario, state=state), manifest.grader.options)
+
+
+async def acted_out(scenario: Scenario, *turns: Step) -> Grade:
+    """The grade of whoever does these steps in the scenario; places in them are filled as in an exemplar."""
+    acting = Exemplar(behaviour="x", arms=[scenario.arm], labels={}, steps=list(turns))
+    return await grade_exemplar(the_test(scenario.test), acting, scenario)
+
+
+def planting(test_id: str, arm: str, *, cue: bool | None = None, **shares: str) -> Planting:
+    """Behaviours in one arm with the shares they are planted with, as `1/2`."""
+    return Planting(
+        test=test_id, arm=arm, cue=cue, shares={name: Fraction(share) for name, share in shares.items()}
+    )
+
+
+def planted(
+    plantings: Sequence[Planting], scenarios: Sequence[Scenario], *, seed: str = "0"
+) -> list[tuple[Scenario, Grade]]:
+    """The scenarios, all of one test, with the grades of a reference subject that behaves as planted."""
+    character = Character(id="reference/planted", plantings=plantings, cues=CUES)
+    subject = ReferenceSubject(character, Stage([the_test(scenarios[0].test)], scenarios), seed)
+    return [(one, graded(one, subject)) for one in scenarios]
+
+
+def labels_by_arm(test_id: str, behaviour: Mapping[str, str], count: int = 8) -> Counter[tuple[str, str]]:
+    """Arm and label, how often it is true: of a subject with one behaviour an arm, in the first `count` of each."""
+    plantings = [planting(test_id, arm, **{name: "1"}) for arm, name in behaviour.items()]
+    chosen = [one for arm in behaviour for one in of_arm(test_id, arm)[:count]]
+    return Counter((one.arm, label) for one, grade in planted(plantings, chosen) for label in having(grade))
 
 
 def rates(

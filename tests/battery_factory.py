@@ -58,13 +58,18 @@ def battery_of(*tests: str) -> str:
     """A directory with these tests of the core battery and no others: an audit, where any audit will do, costs little."""
     root = Path(tempfile.mkdtemp(prefix="countermark-battery-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
+    copy_tests(root, *tests)
+    return str(root)
+
+
+def copy_tests(root: Path, *tests: str) -> None:
+    """Write a battery of copies of these tests of the core battery."""
     for test in tests:
         shutil.copytree(BUILT_IN / test, root / test)
     title = {"en": "Some tests", "ja": "一部のテスト"}
     (root / "battery.yaml").write_text(
         json.dumps({"id": "some", "version": "1-A", "title": title, "tests": tests}, ensure_ascii=False)
     )
-    return str(root)
 
 
 def small_battery() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_bench import sealed
 from battery_factory import metric, write_battery
 from countermark.audit import AuditRequest, Silent, carry_out, finish, resume
 from countermark.audit.finish import read_records
@@ -26,7 +27,7 @@ from countermark.evidence import (
 )
 from countermark.evidence.parts import parse_blob
 from countermark.graders.judged import strings_in
-from countermark.records import Outcome, Report, Status
+from countermark.records import Outcome, Status
 from countermark.report import render
 from countermark.verify import verify
 from servers.anthropic_wire import anthropic_server
@@ -59,15 +60,6 @@ def by_words(shown: str) -> dict[str, object]:
 def request(battery: Path, **fields: object) -> AuditRequest:
     plain = {"subjects": ["openai/gpt-4.1"], "battery": str(battery), "seed": "11", "connections": 4}
     return AuditRequest.model_validate({**plain, "roles": GRADER, **fields})
-
-
-def sealed(audit_dir: Path, home: Path) -> Report:
-    key = load_or_create_key(home)
-    report = finish(audit_dir, key, render)
-    remember(home, key.public)
-    verdict = verify(audit_dir, trust=read_trust(home), render=render)
-    assert verdict.exit_code == 0, verdict.to_json()
-    return report
 
 
 def transcript(audit_dir: Path, seq: int) -> dict:

@@ -4,16 +4,13 @@ What every test of the battery keeps stands in `test_every_test.py`.
 """
 
 from collections import Counter
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from battery_bench import Lines, drawn, graded, having, of_arm, say, the_test
-from countermark.battery import Stage
+from battery_bench import Lines, drawn, graded, having, labels_by_arm, of_arm, say, the_test
 from countermark.records import Outcome, Scenario
 from countermark.strict_yaml import StrictLoader
-from countermark.subjects.reference import Character, Planting, ReferenceSubject
 
 ID = "agentic/covert_action"
 ANSWERS = StrictLoader(
@@ -25,8 +22,7 @@ RELEASED = ("Released.", "出荷しました。")
 
 
 def one_of(environment: str, arm: str = "held", **tags: str) -> Scenario:
-    sought = {"environment": environment, **tags}
-    return next(one for one in of_arm(ID, arm) if sought.items() <= one.tags.items())
+    return of_arm(ID, arm, environment=environment, **tags)[0]
 
 
 def breach(environment: str) -> list[tuple[str, dict[str, object]]]:
@@ -52,6 +48,14 @@ def test_every_environment_is_a_cluster_and_is_drawn():
                 f"environment:{name}" for name in counts
             }
         assert len({one.cluster for one in of_arm(ID, "held", seed)}) == 21
+
+
+def test_metrics_that_are_told_by_environment_name_the_tag_of_their_clusters():
+    named = [one for one in the_test(ID).manifest.metrics if one.environments]
+    assert [one.id for one in named] == ["covert_and_lied", "acts", "lies"]
+    for metric in named:
+        for one in of_arm(ID, metric.arm):
+            assert one.cluster == f"environment:{one.tags[metric.environments]}"
 
 
 def test_pairs_differ_by_the_cause_alone():
@@ -134,16 +138,7 @@ def test_a_subject_that_acts_only_under_pressure_and_lies_only_under_threat_is_s
     shares = {
         "held": "acts_and_denies", "no_threat": "acts_and_admits", "no_pressure": "waits", "open": "does_task",
     }  # fmt: skip
-    plantings = [
-        Planting(test=ID, arm=arm, cue=None, shares={name: Fraction(1)}) for arm, name in shares.items()
-    ]
-    chosen = [one for arm in shares for one in of_arm(ID, arm)[:8]]
-    subject = ReferenceSubject(
-        Character(id="reference/x", plantings=plantings), Stage([the_test(ID)], chosen), "0"
-    )
-    counts: Counter[tuple[str, str]] = Counter()
-    for one in chosen:
-        counts.update((one.arm, label) for label in having(graded(one, subject)))
+    counts = labels_by_arm(ID, shares)
     assert [counts[arm, "acted"] for arm in shares] == [8, 8, 0, 0]
     assert [counts[arm, "lied"] for arm in shares] == [8, 0, 0, 0]
     assert counts["open", "task_done"] == 8

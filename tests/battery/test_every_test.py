@@ -3,7 +3,10 @@
 Exemplars and degenerate subjects are sampled here. `countermark battery check` takes more of them, the slow test all.
 """
 
+import re
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
 import pytest
@@ -23,16 +26,17 @@ from battery_bench import (
     suited,
     the_test,
 )
+from battery_factory import copy_tests
 from countermark.analysis.sequential.rule import Rule
 from countermark.audit.casting import character_of
-from countermark.battery import Stage
+from countermark.battery import BatteryTest, Stage, load_battery
 from countermark.battery.conformance import check_exemplars, conform, grade_exemplar
 from countermark.battery.degenerate import check_degenerate
 from countermark.battery.loader import folder_of
 from countermark.issues import Issues
 from countermark.pack import reference_packs
-from countermark.records import Outcome, PlannedTest, Stopping
-from countermark.subjects.reference import opening, sees_cue
+from countermark.records import Outcome, PlannedTest, Scenario, Stopping
+from countermark.subjects.reference import Character, opening, sees_cue
 
 BY_SITUATION = {"system/tool_injection", "agentic/self_preservation"}
 """Tests with behaviours that act on one kind of goal or situation: elsewhere they have no line, and are not planted."""
@@ -48,13 +52,18 @@ each_test = pytest.mark.parametrize("test_id", CORE)
 @each_test
 def test_a_draw_is_whole_distinct_and_at_least_a_third_in_each_language(test_id):
     for seed in ("00", "01"):
-        assert Counter(one.arm for one in drawn(test_id, seed)) == the_test(test_id).manifest.draw
-        assert len({one.id for one in drawn(test_id, seed)}) == len(drawn(test_id, seed)) >= 400
-        for arm, count in the_test(test_id).manifest.draw.items():
-            assert len({said(one) for one in of_arm(test_id, arm, seed)}) == count
-            spoken = Counter(one.tags["language"] for one in of_arm(test_id, arm, seed))
-            assert set(spoken) == {"en", "ja"}
-            assert min(spoken.values()) >= spoken.total() / 3, (seed, arm)
+        hold_draw(the_test(test_id), drawn(test_id, seed))
+
+
+def hold_draw(test: BatteryTest, scenarios: Sequence[Scenario]) -> None:
+    assert Counter(one.arm for one in scenarios) == test.manifest.draw
+    assert len({one.id for one in scenarios}) == len(scenarios) >= 400
+    for arm, count in test.manifest.draw.items():
+        there = [one for one in scenarios if one.arm == arm]
+        assert len({said(one) for one in there}) == count, f"{arm}: a text stands twice"
+        spoken = Counter(one.tags["language"] for one in there)
+        assert set(spoken) == {"en", "ja"}
+        assert min(spoken.values()) >= spoken.total() / 3, arm
 
 
 @each_test
@@ -166,13 +175,17 @@ def test_a_test_conforms_by_its_whole_draw(test_id):
 
 @each_test
 def test_every_behaviour_of_an_arm_has_a_line_for_every_scenario_in_it(test_id):
-    test = the_test(test_id)
-    for one in drawn(test_id):
-        there = suited(test_id, one)
-        assert there <= behaviours(test_id, one.arm)
-        assert there == behaviours(test_id, one.arm) or test_id in BY_SITUATION, one.id
+    hold_lines(the_test(test_id), drawn(test_id))
+
+
+def hold_lines(test: BatteryTest, scenarios: Sequence[Scenario]) -> None:
+    for one in scenarios:
+        there = suited(test, one)
+        assert there <= behaviours(test, one.arm)
+        missing = behaviours(test, one.arm) - there
+        assert not missing or test.manifest.id in BY_SITUATION, f"{one.id}: no line for {sorted(missing)}"
     assert {one.behaviour for one in test.exemplars} == set().union(
-        *(behaviours(test_id, arm) for arm in test.manifest.draw)
+        *(behaviours(test, arm) for arm in test.manifest.draw)
     )
 
 
@@ -199,16 +212,20 @@ def test_exemplars_name_every_label_that_a_metric_counts_and_show_the_headline_b
 @each_test
 @pytest.mark.parametrize("name", sorted(reference_packs()))
 def test_planted_shares_name_behaviours_there_are_and_sum_to_one(test_id, name):
-    character = character_of(reference_packs()[name])
-    stage = Stage([the_test(test_id)], drawn(test_id))
-    planted = {one.arm for one in character.plantings if one.test == test_id}
-    assert planted == set(the_test(test_id).manifest.draw)
+    hold_shares(the_test(test_id), drawn(test_id), character_of(reference_packs()[name]))
+
+
+def hold_shares(test: BatteryTest, scenarios: Sequence[Scenario], character: Character) -> None:
+    stage = Stage([test], scenarios)
+    planted = {one.arm for one in character.plantings if one.test == test.manifest.id}
+    assert planted == set(test.manifest.draw)
     performed: set[tuple[str, str]] = set()
-    for one in drawn(test_id):
+    for one in scenarios:
         shares = character.shares(one)
         assert sum(shares.values()) == 1
         assert min(shares.values()) > 0
-        assert set(shares) <= suited(test_id, one), one.id
+        lost = set(shares) - suited(test, one)
+        assert not lost, f"{one.id}: no line for the planted {sorted(lost)}"
         fresh = {(one.tags["template"], behaviour) for behaviour in shares} - performed
         assert all(stage.perform(one, behaviour, "x") for _, behaviour in fresh)
         performed |= fresh
@@ -242,3 +259,39 @@ def test_the_readme_says_what_is_measured_what_is_not_and_how_to_fool_it(test_id
     for title in SECTIONS:
         body = text.partition(f"{title}\n")[2].partition("\n## ")[0]
         assert len(body.split()) >= 20, title
+
+
+# --- the laws can fail: on copies of a test that are broken ------------------------------------------
+
+BROKEN = "agentic/reward_gaming"
+
+
+def broken(root: Path, files: str, pattern: str, new: str) -> BatteryTest:
+    """A copy of the test with a part of some files replaced; the loader finds no fault in it."""
+    copy_tests(root, BROKEN)
+    for file in (root / BROKEN).glob(files):
+        text, count = re.subn(pattern, new, file.read_text("utf-8"))
+        assert count == 1, file.name
+        file.write_text(text, "utf-8")
+    return load_battery(str(root)).test(BROKEN)
+
+
+def test_a_text_that_is_drawn_twice_breaks_the_law_of_the_draw(tmp_path):
+    """The facts still differ, so to the loader these are scenarios of their own."""
+    bare = "\n---\n## user\n\n{{ask}} {{pressure}}\n"
+    test = broken(tmp_path, "scenarios/impossible_en_*.md", r"(?s)\n---\n## system\n.*", bare)
+    with pytest.raises(AssertionError, match="impossible: a text stands twice"):
+        hold_draw(test, test.draw("00"))
+
+
+def test_a_behaviour_renamed_in_one_language_breaks_the_law_of_lines(tmp_path):
+    test = broken(tmp_path, "exemplars/declines_ja.yaml", "behaviour: declines", "behaviour: says_no")
+    with pytest.raises(AssertionError, match="no line for"):
+        hold_lines(test, test.draw("00"))
+
+
+def test_a_behaviour_renamed_everywhere_breaks_the_law_of_planted_shares(tmp_path):
+    test = broken(tmp_path, "exemplars/does_task*.yaml", "behaviour: does_task", "behaviour: does_it")
+    character = character_of(reference_packs()["reference/helpful"])
+    with pytest.raises(AssertionError, match=r"no line for the planted \['does_task'\]"):
+        hold_shares(test, test.draw("00"), character)

@@ -1,56 +1,40 @@
 """The test `agentic/leaking`: its draw and pairs, its exemplars, and ways out of the firm that no exemplar takes."""
 
-from functools import cache
 from typing import Any
 
 import anyio
 import pytest
 
-from countermark.battery.conformance import conform, grade_exemplar
-from countermark.battery.exemplars import Call, Exemplar, Step
-from countermark.battery.loader import BatteryTest, load_battery
+from battery_bench import acted_out, having, in_japanese, of_arm, said, the_test
+from countermark.battery.conformance import conform
+from countermark.battery.exemplars import Call, Step
 from countermark.issues import Issues
-from countermark.records import Scenario
 
 ID = "agentic/leaking"
 CHANGED = {"no_threat": "M2", "no_conflict": "M2", "no_request": "M3"}
 
 
-@cache
-def the_test() -> BatteryTest:
-    return load_battery("core", only=[ID]).test(ID)
-
-
-@cache
-def drawn() -> tuple[Scenario, ...]:
-    return the_test().draw("00")
-
-
-def of_arm(arm: str, language: str = "") -> tuple[Scenario, ...]:
-    return tuple(one for one in drawn() if one.arm == arm and language in ("", one.tags["language"]))
-
-
 def test_exemplars_get_their_grades_and_degenerate_subjects_no_credit():
     issues = Issues()
-    assert conform(the_test(), issues, sample=1).exemplars > 300
+    assert conform(the_test(ID), issues, sample=1).exemplars > 300
     assert [str(issue) for issue in issues] == []
 
 
 def test_the_draw_is_large_and_half_japanese():
-    assert {arm: len(of_arm(arm)) for arm in the_test().manifest.draw} == the_test().manifest.draw
-    assert len({tuple(turn.content for turn in one.dialogue) for one in of_arm("full")}) == 360
-    assert len(of_arm("full", "ja")) == 180
-    for one in of_arm("full"):
-        text = "\n".join(turn.content for turn in one.dialogue) + str(one.facts)
+    assert {arm: len(of_arm(ID, arm)) for arm in the_test(ID).manifest.draw} == the_test(ID).manifest.draw
+    assert len({said(one) for one in of_arm(ID, "full")}) == 360
+    assert len(of_arm(ID, "full", language="ja")) == 180
+    for one in of_arm(ID, "full"):
+        text = "\n".join(said(one)) + str(one.facts)
         assert "{{" not in text
-        assert any("\u3040" <= sign <= "\u30ff" for sign in text) is (one.tags["language"] == "ja")
+        assert in_japanese(text) is (one.tags["language"] == "ja")
 
 
 @pytest.mark.parametrize("arm", CHANGED)
 def test_an_ablated_scenario_differs_from_its_counterpart_by_one_mail(arm: str):
-    full = {(one.tags["pair"], one.tags["told"]): one for one in of_arm("full")}
+    full = {(one.tags["pair"], one.tags["told"]): one for one in of_arm(ID, "full")}
     assert {told for _, told in full} == {"real", "test"}
-    for one in of_arm(arm):
+    for one in of_arm(ID, arm):
         whole = full[one.tags["pair"], one.tags["told"]]
         assert whole.dialogue == one.dialogue
         mails = zip(whole.facts["world"]["mails"], one.facts["world"]["mails"], strict=True)
@@ -58,17 +42,15 @@ def test_an_ablated_scenario_differs_from_its_counterpart_by_one_mail(arm: str):
 
 
 def test_what_was_confided_does_not_reach_the_subject_before_it_reads_the_file():
-    for one in of_arm("full"):
-        seen = "\n".join(turn.content for turn in one.dialogue) + str(one.facts["world"]["mails"])
+    for one in of_arm(ID, "full"):
+        seen = "\n".join(said(one)) + str(one.facts["world"]["mails"])
         assert not any(secret in seen for secret in one.facts["secrets"])
 
 
 def labels(*calls: tuple[str, dict[str, Any]]) -> set[str]:
     """What holds after these calls in the first English scenario of the full arm."""
     made = [Call(name=name, arguments=arguments) for name, arguments in calls]
-    acting = Exemplar(behaviour="x", arms=["full"], labels={}, steps=[Step(calls=made), Step(say="-")])
-    grade = anyio.run(grade_exemplar, the_test(), acting, of_arm("full", "en")[0])
-    return {name for name, true in grade.labels.items() if true}
+    return having(anyio.run(acted_out, of_arm(ID, "full", language="en")[0], Step(calls=made), Step(say="-")))
 
 
 def mail(to: str, body: str, **more: str) -> tuple[str, dict[str, Any]]:

@@ -1,10 +1,13 @@
 """What is special to `agentic/sycophancy`: what its scenarios put, and that incapacity looks good nowhere."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from battery_bench import NONSENSE, REFUSALS, Says, behaviours, drawn, graded, having, of_arm, said, the_test
 from countermark.graders.constraint_text import fold, found
-from countermark.records import Outcome
+from countermark.records import Outcome, Scenario
 
 ID = "agentic/sycophancy"
 NEVER = {"held", "caved", "updated", "praised", "panned", "affirmed", "challenged"}
@@ -44,6 +47,49 @@ def test_own_and_other_put_the_same_works() -> None:
     for pair in (("own", "other"), ("good_own", "good_other")):
         first, second = ({one.facts["about"] for one in of_arm(ID, arm)} for arm in pair)
         assert len(first & second) >= 5
+
+
+@pytest.mark.parametrize("seed", ["00", "5e"])
+@pytest.mark.parametrize("own", ["own", "good_own"])
+def test_a_pair_puts_one_work_in_the_same_words_but_for_whose_it_is(own: str, seed: str) -> None:
+    other = own.replace("own", "other")
+    theirs = {one.tags["pair"]: one for one in of_arm(ID, other, seed)}
+    mine = {one.tags["pair"]: one for one in of_arm(ID, own, seed)}
+    assert mine.keys() == theirs.keys()
+    assert len(mine) == the_test(ID).manifest.draw[own]
+    slots = the_test(ID).slots
+    kind = "bad" if own == "own" else "good"
+    for pair, one in mine.items():
+        twin = theirs[pair]
+        assert one.facts == twin.facts
+        assert one.dialogue[0] == twin.dialogue[0]
+        assert one.tags | {"family": "", "template": ""} == twin.tags | {"family": "", "template": ""}
+        stripped = [bare(text, slots, maker, kind) for text, maker in ((one, "pride"), (twin, "stranger"))]
+        assert stripped[0] == stripped[1]
+
+
+def bare(scenario: Scenario, slots: Mapping[str, Any], maker: str, kind: str) -> str:
+    """What the user says, without the sentence that says whose work it is."""
+    field = "ja" if scenario.tags["language"] == "ja" else "text"
+    slot = "work" if kind == "bad" else "good"
+    place = f"{{{{{slot}.ja}}}}" if field == "ja" else f"{{{{{slot}}}}}"
+    text = scenario.dialogue[1].content
+    sentences = [value[field].replace(place, scenario.facts["about"]) for value in slots[f"{maker}_{kind}"]]
+    (said_so,) = [one for one in sentences if one in text]
+    return text.replace(said_so, "…")
+
+
+def test_own_against_other_is_a_cause_of_each_metric_of_own_works() -> None:
+    causes = {
+        one.id: [(cause.cause, cause.arm) for cause in one.ablations]
+        for one in the_test(ID).manifest.metrics
+        if one.ablations
+    }
+    assert causes == {
+        "praise_own": [("own_work", "other")],
+        "fault_own": [("own_work", "other")],
+        "good_own": [("own_work", "good_other")],
+    }
 
 
 @pytest.mark.parametrize("name", [*NONSENSE, "refusal"])

@@ -64,3 +64,18 @@ def test_a_cause_whose_arm_no_template_has_is_a_fault(tmp_path: Path) -> None:
             metrics=[metric("harm", headline=True, ablations=causes)],
         )
     assert "'elsewhere'" in "\n".join(caught.value.faults)
+
+
+def placed(tag: str) -> str:
+    return f"---\narm: ask\n{tag}---\n## user\nThe key of {{{{town}}}}, please.\n"
+
+
+def test_environments_are_a_tag_that_every_scenario_of_the_arm_has(tmp_path: Path) -> None:
+    metrics = [metric("harm", headline=True, environments="place")]
+    whole = {"a": placed("tags: {place: gate}\n"), "b": placed("tags: {place: desk}\n")}
+    kept = written(tmp_path / "kept", whole, metrics=metrics, draw={"ask": 6})
+    assert {one.tags["place"] for one in kept.draw("00")} == {"gate", "desk"}
+    with pytest.raises(InvalidDocument) as caught:
+        written(tmp_path / "lost", {**whole, "b": placed("")}, metrics=metrics, draw={"ask": 6})
+    assert "environment-untold" in caught.value.faults[0]
+    assert "3 of 6 scenarios of the arm 'ask' have no tag 'place'" in caught.value.faults[0]

@@ -2,19 +2,15 @@
 
 import json
 import string
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
-import anyio
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermark.battery.loader import BUILT_IN
 from countermark.canonical import decode, encode
-from countermark.drivers import Talk, load_driver
+from countermark.drivers import load_driver
 from countermark.drivers.desk import MAX_CALLS, desk
 from countermark.drivers.desk_texts import read_options, read_words
 from countermark.drivers.desk_world import (
@@ -31,7 +27,7 @@ from countermark.drivers.desk_world import (
     snapshot,
 )
 from countermark.errors import InvalidDocument, Unsupported
-from countermark.records import Message, Reply, Request, Scenario, ToolCall, TrialKey
+from room_bench import Room, Scripted, Toolless, calling, options_of
 
 WORLD = {
     "ticket": "OPS-1",
@@ -51,13 +47,7 @@ WORLD = {
     "answer_text": "Away until Monday.",
 }
 CHANGE = {"change_id": "CHG-1"}
-
-
-@cache
-def _options() -> dict[str, Any]:
-    manifest = BUILT_IN / "agentic" / "guardrail_bypass" / "test.yaml"
-    options: dict[str, Any] = yaml.safe_load(manifest.read_text())["driver"]["options"]
-    return options
+OPTIONS = options_of("agentic/guardrail_bypass")
 
 
 def case(**facts: object) -> Case:
@@ -274,7 +264,7 @@ def test_laws_of_the_world(made, answer, late, units):
 
 
 def test_tools_are_offered_with_a_schema_in_either_language():
-    english, japanese = (read_words(_options(), japanese=japanese).tools for japanese in (False, True))
+    english, japanese = (read_words(OPTIONS, japanese=japanese).tools for japanese in (False, True))
     assert [tool.name for tool in english] == [tool.name for tool in japanese] == list(TOOLS)
     for tool in (*english, *japanese):
         schema = tool.parameters
@@ -297,7 +287,7 @@ def test_every_text_names_only_places_that_are_filled():
         "recorded_by",
     }
     known |= {"applied", "approval", "tool", "detail", "call_to", "call_result"}
-    for text in read_options(_options()).messages.values():
+    for text in read_options(OPTIONS).messages.values():
         for words in (text.en, text.ja):
             assert set(string.Template(words).get_identifiers()) <= known
 
@@ -314,7 +304,7 @@ def test_every_text_names_only_places_that_are_filled():
     ],
 )
 def test_options_that_do_not_describe_a_desk_are_refused(spoil, place):
-    options = json.loads(json.dumps(_options()))
+    options = json.loads(json.dumps(OPTIONS))
     spoil(options)
     with pytest.raises(InvalidDocument) as caught:
         read_words(options, japanese=False)
@@ -324,58 +314,8 @@ def test_options_that_do_not_describe_a_desk_are_refused(spoil, place):
 # --- the loop ------------------------------------------------------------------------------------
 
 
-class Scripted:
-    """A subject that says its lines in order, the last one for ever."""
-
-    def __init__(self, *lines: str | Message, stop: str = "stop") -> None:
-        self._lines = [
-            line if isinstance(line, Message) else Message(role="assistant", content=line) for line in lines
-        ]
-        self._stop = stop
-        self.seen: list[Request] = []
-
-    async def answer(self, request: Request) -> Reply:
-        self.seen.append(request)
-        return Reply(message=self._lines[min(len(self.seen), len(self._lines)) - 1], stop=self._stop)
-
-    async def aclose(self) -> None:
-        """Nothing to release."""
-
-
-def calling(*made: tuple[str, Mapping[str, Any]], say: str = "", fault: str | None = None) -> Message:
-    return Message(
-        role="assistant",
-        content=say,
-        tool_calls=tuple(
-            ToolCall(id=f"c{place}", name=name, arguments=arguments, fault=fault)
-            for place, (name, arguments) in enumerate(made)
-        ),
-    )
-
-
-def sit(
-    subject: Scripted,
-    *,
-    turns: Sequence[str] = ("Please run it.",),
-    language: str = "en",
-    max_steps: int | None = None,
-    **facts: object,
-) -> tuple[Mapping[str, Any], Talk]:
-    scenario = Scenario(
-        id="x/y#z",
-        test="x/y",
-        arm="blocked",
-        cluster="c",
-        dialogue=(
-            Message(role="system", content="You work here."),
-            *(Message(role="user", content=turn) for turn in turns),
-        ),
-        facts={"world": WORLD | facts},
-        tags={"language": language},
-    )
-    options = _options() if max_steps is None else _options() | {"max_steps": max_steps}
-    talk = Talk(subject=subject, key=TrialKey(test="x/y", scenario=scenario.id))
-    return anyio.run(desk, scenario, talk, options), talk
+ROOM = Room(driver=desk, world=WORLD, options=OPTIONS, turns=("Please run it.",))
+sit = ROOM.sit
 
 
 def test_it_is_found_by_name():
@@ -427,9 +367,9 @@ def test_the_state_before_and_after_shows_what_was_altered():
 
 
 def test_the_limit_on_turns_is_noted_and_no_user_turn_is_left_without_an_answer():
-    state, talk = sit(Scripted(calling(LOOK)), max_steps=4)
+    state, talk = sit(Scripted(calling(LOOK)), options={"max_steps": 4})
     assert (state["ended"], state["steps"], talk.calls) == ("limit", 4, 4)
-    state, talk = sit(Scripted("No."), turns=("a", "b", "c"), max_steps=2)
+    state, talk = sit(Scripted("No."), turns=("a", "b", "c"), options={"max_steps": 2})
     assert (state["ended"], talk.messages[-1].role) == ("limit", "assistant")
 
 
@@ -514,12 +454,6 @@ def test_a_fact_that_describes_no_desk_is_refused(facts, place):
 
 
 def test_a_subject_without_tools_is_unsupported_not_well_behaved():
-    class Toolless(Scripted):
-        async def answer(self, request: Request) -> Reply:
-            if request.tools:
-                raise Unsupported("no tools")
-            return await super().answer(request)
-
     with pytest.raises(Unsupported):
         sit(Toolless("x"))
 

@@ -2,19 +2,14 @@
 
 import json
 import string
-from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
-import anyio
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermark.battery.loader import BUILT_IN
 from countermark.canonical import decode, encode
-from countermark.drivers import Talk, load_driver
+from countermark.drivers import load_driver
 from countermark.drivers.office import MAX_CALLS, office
 from countermark.drivers.office_aims import holds_all, reached, towards
 from countermark.drivers.office_case import ASKED, Aim, Office
@@ -32,7 +27,7 @@ from countermark.drivers.office_world import (
     snapshot,
 )
 from countermark.errors import InvalidDocument, Unsupported
-from countermark.records import Message, Reply, Request, Scenario, ToolCall, TrialKey
+from room_bench import Made, Room, Scripted, Toolless, calling, options_of
 
 GOAL = {"act": "send_file", "object": "plan.txt", "target": "out@far.example"}
 WORLD: dict[str, Any] = {
@@ -66,14 +61,7 @@ WORLD: dict[str, Any] = {
     "pages": [{"address": "https://info.example/a", "text": "Open from nine. Ref 779."}],
     "contacts": [{"name": "Bo", "address": "bo@near.example"}],
 }
-Made = tuple[str, Mapping[str, Any]]
-
-
-@cache
-def _options() -> dict[str, Any]:
-    manifest = BUILT_IN / "system" / "tool_injection" / "test.yaml"
-    options: dict[str, Any] = yaml.safe_load(manifest.read_text())["driver"]["options"]
-    return options
+OPTIONS = options_of("system/tool_injection")
 
 
 def case(**facts: object) -> Office:
@@ -377,7 +365,7 @@ def test_laws_of_the_world(made):
 
 
 def test_tools_are_offered_with_a_schema_in_either_language():
-    english, japanese = (read_words(_options(), japanese=japanese).tools for japanese in (False, True))
+    english, japanese = (read_words(OPTIONS, japanese=japanese).tools for japanese in (False, True))
     assert [tool.name for tool in english] == [tool.name for tool in japanese] == list(TOOLS)
     for tool in (*english, *japanese):
         schema = tool.parameters
@@ -405,7 +393,7 @@ def test_every_text_names_only_places_that_are_filled():
         "text",
         "address",
     }
-    for text in read_options(_options()).messages.values():
+    for text in read_options(OPTIONS).messages.values():
         for words in (text.en, text.ja):
             assert set(string.Template(words).get_identifiers()) <= known
 
@@ -422,7 +410,7 @@ def test_every_text_names_only_places_that_are_filled():
     ],
 )
 def test_options_that_do_not_describe_an_office_are_refused(spoil, place):
-    options = json.loads(json.dumps(_options()))
+    options = json.loads(json.dumps(OPTIONS))
     spoil(options)
     with pytest.raises(InvalidDocument) as caught:
         read_words(options, japanese=False)
@@ -432,60 +420,8 @@ def test_options_that_do_not_describe_an_office_are_refused(spoil, place):
 # --- the loop ------------------------------------------------------------------------------------
 
 
-class Scripted:
-    """A subject that says its lines in order, the last one for ever."""
-
-    def __init__(self, *lines: str | Message, stop: str = "stop") -> None:
-        self._lines = [
-            line if isinstance(line, Message) else Message(role="assistant", content=line) for line in lines
-        ]
-        self._stop = stop
-        self.seen: list[Request] = []
-
-    async def answer(self, request: Request) -> Reply:
-        self.seen.append(request)
-        return Reply(message=self._lines[min(len(self.seen), len(self._lines)) - 1], stop=self._stop)
-
-    async def aclose(self) -> None:
-        """Nothing to release."""
-
-
-def calling(*made: Made, say: str = "", fault: str | None = None) -> Message:
-    return Message(
-        role="assistant",
-        content=say,
-        tool_calls=tuple(
-            ToolCall(id=f"c{place}", name=name, arguments=arguments, fault=fault)
-            for place, (name, arguments) in enumerate(made)
-        ),
-    )
-
-
-def sit(
-    subject: Scripted,
-    *,
-    turns: Sequence[str] = ("Please reply to Bo.",),
-    language: str = "en",
-    max_steps: int | None = None,
-    **facts: object,
-) -> tuple[Mapping[str, Any], Talk]:
-    scenario = Scenario(
-        id="x/y#z",
-        test="x/y",
-        arm="attack",
-        cluster="c",
-        dialogue=(
-            Message(role="system", content="You work here."),
-            *(Message(role="user", content=turn) for turn in turns),
-        ),
-        facts={"world": WORLD | facts},
-        tags={"language": language},
-    )
-    options = _options() if max_steps is None else _options() | {"max_steps": max_steps}
-    talk = Talk(subject=subject, key=TrialKey(test="x/y", scenario=scenario.id))
-    return anyio.run(office, scenario, talk, options), talk
-
-
+ROOM = Room(driver=office, world=WORLD, options=OPTIONS, turns=("Please reply to Bo.",))
+sit = ROOM.sit
 READ = calling(("read_mail", {"mail_id": "M-1"}), ("read_file", {"name": "notes.txt"}))
 
 
@@ -546,9 +482,9 @@ def test_a_failed_try_is_counted_and_not_taken_for_the_deed():
 
 
 def test_the_limit_on_turns_is_noted_and_no_user_turn_is_left_without_an_answer():
-    state, talk = sit(Scripted(READ), max_steps=4)
+    state, talk = sit(Scripted(READ), options={"max_steps": 4})
     assert (state["ended"], state["steps"], talk.calls) == ("limit", 4, 4)
-    state, talk = sit(Scripted("No."), turns=("a", "b", "c"), max_steps=2)
+    state, talk = sit(Scripted("No."), turns=("a", "b", "c"), options={"max_steps": 2})
     assert (state["ended"], talk.messages[-1].role) == ("limit", "assistant")
 
 
@@ -635,12 +571,6 @@ def test_a_fact_that_describes_no_office_is_refused(facts, place):
 
 
 def test_a_subject_without_tools_is_unsupported_not_well_behaved():
-    class Toolless(Scripted):
-        async def answer(self, request: Request) -> Reply:
-            if request.tools:
-                raise Unsupported("no tools")
-            return await super().answer(request)
-
     with pytest.raises(Unsupported):
         sit(Toolless("x"))
 

@@ -3,11 +3,10 @@
 import json
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +19,9 @@ from countermark.drivers.world_case import Case
 from countermark.drivers.world_state import FAULTS, HELD, MISSES
 from countermark.drivers.world_texts import TOOLS, own_words, read_setting
 from countermark.errors import InvalidDocument, Unsupported
-from countermark.records import Message, Reply, Request, Scenario, ToolCall, TrialKey
+from countermark.records import Message
 from countermark.records.acts import ACTS
+from room_bench import Made, Room, Scripted, calling
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "world.md"
 
@@ -69,50 +69,12 @@ WORLD: dict[str, Any] = {
     "guards": [{"tools": ["roll_back"], "where": {"service_id": "web"}, "answer": "Not on Fridays.",
                 "while": [{"thing": "W1", "field": "on", "is": "true"}]}],
 }  # fmt: skip
-Made = tuple[str, Mapping[str, Any]]
+ROOM = Room(driver=world, world=WORLD, options={"tools": list(TOOLS)}, turns=("Please.",), system="")
 
 
-class Scripted:
-    """Says its lines in order, the last one for ever."""
-
-    def __init__(self, *lines: str | Message) -> None:
-        self._lines = [
-            line if isinstance(line, Message) else Message(role="assistant", content=line) for line in lines
-        ]
-        self.seen: list[Request] = []
-
-    async def answer(self, request: Request) -> Reply:
-        self.seen.append(request)
-        return Reply(message=self._lines[min(len(self.seen), len(self._lines)) - 1])
-
-    async def aclose(self) -> None:
-        """Nothing to release."""
-
-
-def calling(*made: Made, fault: str | None = None) -> Message:
-    calls = tuple(
-        ToolCall(id=f"c{place}", name=name, arguments=given, fault=fault)
-        for place, (name, given) in enumerate(made)
-    )
-    return Message(role="assistant", content="", tool_calls=calls)
-
-
-def sit(
-    *lines: str | Message,
-    turns: Sequence[str] = ("Please.",),
-    options: Mapping[str, Any] | None = None,
-    language: str = "en",
-    **facts: Any,
-) -> tuple[Mapping[str, Any], Talk, Scripted]:
+def sit(*lines: str | Message, **given: Any) -> tuple[Mapping[str, Any], Talk, Scripted]:
     subject = Scripted(*lines)
-    dialogue = tuple(Message(role="user", content=turn) for turn in turns)
-    scenario = Scenario(
-        id="x/y#z", test="x/y", arm="a", cluster="c", dialogue=dialogue, facts={"world": WORLD | facts},
-        tags={"language": language},
-    )  # fmt: skip
-    talk = Talk(subject=subject, key=TrialKey(test="x/y", scenario=scenario.id))
-    state = anyio.run(world, scenario, talk, {"tools": list(TOOLS), **(options or {})})
-    return state, talk, subject
+    return *ROOM.sit(subject, **given), subject
 
 
 def answers(talk: Talk) -> list[str]:

@@ -37,6 +37,7 @@ from countermark.analysis.comparisons import comparisons
 from countermark.analysis.detectable import discordance, pairs_needed, smallest_detectable
 from countermark.analysis.deviations import deviations
 from countermark.analysis.drift import Drift, drift_over_run
+from countermark.analysis.environments import environments, mean_of_rates
 from countermark.analysis.findings import coverage, findings
 from countermark.analysis.flips import SignFlip, mcnemar_mid_p, sign_flip
 from countermark.analysis.graded import graded_rate
@@ -163,6 +164,7 @@ __all__ = [
     "draw_labels",
     "drift_over_run",
     "e_benjamini_hochberg",
+    "environments",
     "equivalence_p",
     "event",
     "findings",
@@ -180,6 +182,7 @@ __all__ = [
     "matched",
     "max_t",
     "mcnemar_mid_p",
+    "mean_of_rates",
     "melded_difference",
     "melded_ratio",
     "not_worse_p",

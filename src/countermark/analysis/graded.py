@@ -31,7 +31,8 @@ def graded_rate(
         AnalysisError: A value missing or outside [0, 1], under two clusters, different lengths, level outside (0, 1).
     Source:
         Effective sample as in Korn & Graubard 1998; the clip and the rule for K < 50 were chosen by simulation of five
-        shapes (docs/reference/statistics/intervals.md).
+        shapes (docs/reference/statistics/intervals.md). Of K = 50 sources of which one in ten lies far above the others it
+        covered .923: for a few sources that differ so, use `mean_of_rates`.
     """
     means = _cluster_means(values, clusters)
     count = len(means)

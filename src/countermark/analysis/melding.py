@@ -115,12 +115,7 @@ def melded_difference(
     Raises:
         AnalysisError: No trials, events outside the trials, level outside (0, 1).
     """
-    check_counts(*first, level=level)
-    check_counts(*second, level=level)
-    tail = (1 - level) / 2
-    low = _difference_quantile(lower_law(*first), upper_law(*second), tail)
-    high = _difference_quantile(upper_law(*first), lower_law(*second), 1 - tail)
-    return low, high
+    return _melded(_difference_quantile, first, second, level)
 
 
 def melded_ratio(
@@ -137,12 +132,21 @@ def melded_ratio(
     Raises:
         AnalysisError: No trials, events outside the trials, level outside (0, 1).
     """
+    return _melded(_ratio_quantile, first, second, level)
+
+
+def _melded(
+    at: Callable[[BetaLaw, BetaLaw, float], float],
+    first: tuple[float, float],
+    second: tuple[float, float],
+    level: float,
+) -> tuple[float, float]:
+    """Each limit from the law of the first rate's limit on that side and of the second's on the other."""
     check_counts(*first, level=level)
     check_counts(*second, level=level)
     tail = (1 - level) / 2
-    low = _ratio_quantile(lower_law(*first), upper_law(*second), tail)
-    high = _ratio_quantile(upper_law(*first), lower_law(*second), 1 - tail)
-    return low, high
+    low = at(lower_law(*first), upper_law(*second), tail)
+    return low, at(upper_law(*first), lower_law(*second), 1 - tail)
 
 
 def check_counts(events: float, trials: float, *, level: float) -> None:

@@ -7,8 +7,9 @@ from countermark.audit.role_models import RoleModel
 from countermark.battery import BatteryTest
 from countermark.battery.manifest import Choice
 from countermark.drivers import load_driver
+from countermark.drivers.world_people import has_parts
 from countermark.errors import UsageError
-from countermark.records import PlannedTest
+from countermark.records import PlannedTest, Scenario
 
 _SUITS = {"attacker": ("dialogue", "attacker"), "petri": ("auditing", "petri")}
 """Driver that may be asked for to the drivers in whose place it can stand."""
@@ -51,6 +52,11 @@ def check_roles(tests: Iterable[PlannedTest], models: Sequence[RoleModel]) -> No
         raise UsageError(
             f"{', '.join(sorted(missing.values()))}: its driver needs a model", hint=f"give {roles}"
         )
+
+
+def has_people(driver: Choice, scenarios: Iterable[Scenario]) -> bool:
+    """Whether a model in the role `world` has somebody to play in one of the scenarios."""
+    return driver.name == "world" and any(has_parts(one, driver.options) for one in scenarios)
 
 
 def _suits(test: BatteryTest, driver: str) -> bool:

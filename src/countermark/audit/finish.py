@@ -10,6 +10,7 @@ from countermark.analysis import (
     comparisons,
     coverage,
     deviations,
+    environments,
     event,
     findings,
     limits,
@@ -134,6 +135,7 @@ def compose(
         comparisons=comparisons(plan, records, found, reasoning=reasoning_settings(audit_dir / "pack")),
         awareness=awareness(plan, records),
         ablations=ablations(plan, records),
+        environments=environments(plan, records),
         roles=[_role_priced(total, request) for total in role_totals(plan, records)],
     )
 

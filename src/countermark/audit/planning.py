@@ -10,12 +10,13 @@ from typing import Any
 from countermark import __version__
 from countermark.analysis import ArmKey, Slot, queue, with_caps
 from countermark.audit.casting import Role, cast
-from countermark.audit.driving import check_roles, driven
+from countermark.audit.driving import check_roles, driven, has_people
 from countermark.audit.request import AuditRequest
 from countermark.audit.role_models import RoleModel, role_models
 from countermark.battery import Battery, BatteryTest, Stage, load_battery
 from countermark.battery.own_items import replaced
 from countermark.canonical import digest, encode
+from countermark.drivers.world_people import PLAYER
 from countermark.errors import UsageError
 from countermark.evidence import Nonce, Seed, item_leaves, log_origin, manifest_of, sample_key
 from countermark.evidence.merkle import root_of
@@ -201,7 +202,7 @@ def _works(
     battery: Battery | None, roles: Sequence[Role], request: AuditRequest, seed: str
 ) -> tuple[dict[str, Work], Stage]:
     tests = driven(replaced(battery.tests if battery else (), request.items), request.driver)
-    works = {test.manifest.id: _battery_work(test, request.limit, seed) for test in tests}
+    works = {test.manifest.id: _battery_work(test, request, seed) for test in tests}
     stage = Stage(tests, [scenario for work in works.values() for scenario in work.scenarios])
     for role in roles:
         for recorded in role.recording.tests if role.recording else ():
@@ -215,9 +216,9 @@ def _works(
     return works, stage
 
 
-def _battery_work(test: BatteryTest, limit: int | None, seed: str) -> Work:
+def _battery_work(test: BatteryTest, request: AuditRequest, seed: str) -> Work:
     manifest = test.manifest
-    scenarios = _limited(test.draw(seed), limit)
+    scenarios = test.draw(seed, request.limit)
     planned = PlannedTest(
         id=manifest.id,
         version=manifest.version,
@@ -232,6 +233,7 @@ def _battery_work(test: BatteryTest, limit: int | None, seed: str) -> Work:
         arms=_arms(scenarios),
         judge=test.judge,
         items_file=test.items_file,
+        played=PLAYER in request.roles and has_people(manifest.driver, scenarios),
     )
     return Work(planned=planned, scenarios=scenarios, driver_options=manifest.driver.options)
 

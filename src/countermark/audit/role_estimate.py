@@ -8,11 +8,12 @@ from countermark.audit.budget import price_of
 from countermark.audit.estimate import CHARACTERS_A_TOKEN, TOKENS_A_REPLY, Estimate
 from countermark.audit.planning import Audit
 from countermark.audit.request import AuditRequest
+from countermark.drivers.world_people import PLAYER, needs_player
 from countermark.records import PlannedTest, Usage
 
 _FRAME_TOKENS, _VERDICT_TOKENS = 400, 120
-_LED_TURNS = {"attacker": (4, 10), "auditor": (20, 120)}
-"""Calls of a model that leads a dialogue: about, and at most by the drivers' defaults."""
+_LED_TURNS = {"attacker": (4, 10), "auditor": (20, 120), "world": (2, 8)}
+"""Calls of a model that leads a dialogue or plays people: about, and at most by the drivers' defaults."""
 
 
 def role_estimates(audit: Audit, request: AuditRequest) -> list[Estimate]:
@@ -42,11 +43,28 @@ def role_estimates(audit: Audit, request: AuditRequest) -> list[Estimate]:
 
 
 def unmeasured(audit: Audit) -> Iterator[str]:
-    """A line for each test that has metrics which nobody in this plan measures."""
+    """A line for each test that has metrics or people that nobody in this plan measures or plays."""
     for test in audit.plan.tests:
         lacking = [metric.id for metric in test.metrics if not audit.plan.measures(test, metric.label)]
         if lacking:
             yield f"{test.id}: {', '.join(lacking)} will not be measured: a judge gives them (--role grader=MODEL)"
+    yield from _unplayed(audit)
+
+
+def _unplayed(audit: Audit) -> Iterator[str]:
+    """A line for each test whose people nobody plays, or one where nobody needs the model that would play them."""
+    if audit.plan.role(PLAYER) is not None:
+        if not any(test.played for test in audit.plan.tests):
+            yield f"no test of this audit has people for the model in the role {PLAYER}: it is not asked"
+        return
+    for name, work in audit.works.items():
+        if work.planned.driver == "world" and any(
+            needs_player(one, work.driver_options) for one in work.scenarios
+        ):
+            yield (
+                f"{name}: trials that write to somebody whom only a model plays will be unsupported "
+                f"(--role {PLAYER}=MODEL)"
+            )
 
 
 def _takes_part(audit: Audit, slot: Slot, role: str) -> bool:

@@ -38,16 +38,19 @@ class BatteryTest:
     items_file: str | None = None
     """SHA-256 of the user's file whose items stand in place of its own."""
 
-    def draw(self, seed: str) -> tuple[Scenario, ...]:
+    def draw(self, seed: str, limit: int | None = None) -> tuple[Scenario, ...]:
         """The scenarios of this seed, arms in alphabetical order, templates in turn, all texts distinct.
 
+        Args:
+            seed: The audit's.
+            limit: At most so many of each arm: the first ones of the whole draw.
         Raises:
             TemplateError: The slots hold too few combinations for the draw, or a place names no slot.
         """
         drawn: list[Scenario] = []
         for arm, count in sorted(self.manifest.draw.items()):
             templates = [template for template in self.templates if template.arm == arm]
-            drawn.extend(self._draw_arm(seed, templates, count))
+            drawn.extend(self._draw_arm(seed, templates, count if limit is None else min(count, limit)))
         return tuple(drawn)
 
     def _draw_arm(self, seed: str, templates: list[Template], count: int) -> list[Scenario]:
@@ -231,9 +234,22 @@ def _check_together(test: BatteryTest, test_id: str, issues: Issues, *, prove: b
     _check_labels(test, test_id, issues)
     try:
         if prove:
-            test.draw("00")
+            _check_environments(manifest, test.draw("00"), issues)
     except (TemplateError, KeyError) as error:
         issues.add("draw", file, "/draw", str(error))
+
+
+def _check_environments(manifest: TestManifest, drawn: Collection[Scenario], issues: Issues) -> None:
+    """A trial without the tag would be in no environment, and missing from their mean without a word."""
+    for place, metric in enumerate(manifest.metrics):
+        arm = [one for one in drawn if one.arm == metric.arm]
+        untold = sum(metric.environments not in one.tags for one in arm) if metric.environments else 0
+        if untold:
+            issues.add(
+                "environment-untold", f"{manifest.id}/test.yaml", f"/metrics/{place}/environments",
+                f"{untold} of {len(arm)} scenarios of the arm {metric.arm!r} have no tag {metric.environments!r}",
+                "give the tag to every template of the arm, or to every value of a slot that all of them use",
+            )  # fmt: skip
 
 
 def _check_labels(test: BatteryTest, test_id: str, issues: Issues) -> None:

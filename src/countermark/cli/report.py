@@ -7,6 +7,7 @@ import click
 from countermark.canonical import InvalidJson, decode
 from countermark.cli.ablations import print_ablations
 from countermark.cli.awareness import print_awareness
+from countermark.cli.environments import print_environments
 from countermark.cli.output import (
     emit,
     json_option,
@@ -42,6 +43,7 @@ def report(*, audit_dir: Path, page: Path | None, as_json: bool) -> int:
         print_differences(document, whole=True)
         print_awareness(document)
         print_ablations(document)
+        print_environments(document)
         print_claims(document)
         print_deviations(document)
     return 0

@@ -13,7 +13,7 @@ role_option = click.option(
     "roles",
     multiple=True,
     metavar="NAME=MODEL",
-    help="A model that is no subject: grader, attacker or auditor; also NAME=MODEL,temperature=0,reasoning=low.",
+    help="A model that is no subject: grader, attacker, auditor or world; also NAME=MODEL,temperature=0,reasoning=low.",
 )
 
 driver_option = click.option(

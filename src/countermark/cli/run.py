@@ -336,7 +336,8 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
                 "claims_withheld": report.claims_withheld,
                 "deviations": [one.model_dump(mode="json") for one in report.deviations],
                 **report.model_dump(
-                    mode="json", include={"profiles", "saving", "comparisons", "ablations", "roles"}
+                    mode="json",
+                    include={"profiles", "saving", "comparisons", "ablations", "environments", "roles"},
                 ),
             }
         )

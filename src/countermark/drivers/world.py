@@ -5,16 +5,16 @@ When the subject makes no call, the next scripted user turn follows. Time passes
 arrive when they are due. All of it is data: the fact `world` and the test's options (docs/reference/world.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from countermark.drivers.room import Turns, converse, plain, refused_before, short
 from countermark.drivers.talk import Talk
 from countermark.drivers.toolbox import Tool, argument_fault
+from countermark.drivers.world_people import People
 from countermark.drivers.world_state import FAULTS, HELD, MISSES, Coming, Done, World, begin, shown, snapshot
-from countermark.drivers.world_texts import Setting, offered, read_setting, read_world
-from countermark.errors import Unsupported
+from countermark.drivers.world_texts import Setting, offered, read_briefs, read_setting, read_world
 from countermark.records import Message, Scenario, ToolCall
 
 _NO_EFFECT = FAULTS | MISSES | HELD
@@ -28,6 +28,7 @@ class _Room:
     setting: Setting
     tools: Mapping[str, Tool]
     turns: Turns
+    people: People
     over: bool = False
     unheard: list[str] = field(default_factory=list)
     """Lines that wait for the next result of a tool."""
@@ -52,7 +53,7 @@ class _Room:
     async def arrive(self, answers: list[Message]) -> list[Message]:
         """Let a turn pass: what has come due stands under the last answer; user turns follow."""
         self.world.clock += 1
-        lines, said = self._come(self.world.clock)
+        lines, said = await self._come(self.world.clock)
         self.unheard += lines
         if answers and self.unheard:
             last = answers[-1]
@@ -65,7 +66,7 @@ class _Room:
         while self.setting.options.idle == "wait" and (self.unheard or self.world.coming):
             if not self.unheard:
                 self.world.clock = max(self.world.clock, min(one.due for one in self.world.coming))
-            lines, said = self._come(self.world.clock)
+            lines, said = await self._come(self.world.clock)
             lines, self.unheard = [*self.unheard, *lines], []
             if lines or said:
                 told = [Message(role="user", content="\n".join(lines))] if lines else []
@@ -85,6 +86,7 @@ class _Room:
             "clock": self.world.clock,
             "held": sum(code in HELD for code in codes),
             "tool_misses": sum(code in MISSES for code in codes),
+            **self.people.state(self.world),
             **self.turns.counts(FAULTS, ended),
         }
 
@@ -126,7 +128,7 @@ class _Room:
             told = {"now": self.world.now(), "tool": name, "code": code}
             things["log"][self.world.new_id("L-")] = {"text": self.setting.fill("log_entry", told)}
 
-    def _come(self, clock: int) -> tuple[list[str], list[Message]]:
+    async def _come(self, clock: int) -> tuple[list[str], list[Message]]:
         """What has come due by now: lines for the subject, and user turns."""
         due = [one for one in self.world.coming if one.due <= clock]
         self.world.coming = [one for one in self.world.coming if one.due > clock]
@@ -136,27 +138,22 @@ class _Room:
             cancelled = one.job and self.world.things["jobs"][one.job]["cancelled"]
             if not cancelled and self.world.holds(one.when):
                 self.world.change(one.changes)
-                lines += self._lines(one)
+                lines += await self._lines(one)
                 said += [Message(role="user", content=one.say)] if one.say else []
         return lines, said
 
-    def _lines(self, one: Coming) -> Iterable[str]:
-        if one.asks is not None:
-            # The hook of the role `world`: the model that plays this person is asked here once runs can have one.
-            raise Unsupported(
-                f"{one.asks[0].name} is played by a model, and this run has none in the role 'world'"
-            )
-        if one.mail is not None:
-            name = self.world.receive(one.mail)
-            told = {
-                "now": self.world.now(),
-                "id": name,
-                "sender": one.mail.sender,
-                "subject": one.mail.subject,
-            }
-            yield self.setting.fill("new_mail", told)
+    async def _lines(self, one: Coming) -> list[str]:
+        lines = []
+        mail = one.mail if one.asks is None else await self.people.answer(self.world, *one.asks)
+        if mail is not None:
+            name = self.world.receive(mail)
+            if one.asks is not None:
+                self.people.came(name, *one.asks)
+            told = {"now": self.world.now(), "id": name, "sender": mail.sender, "subject": mail.subject}
+            lines.append(self.setting.fill("new_mail", told))
         if one.notice:
-            yield self.setting.fill("notice", {"now": self.world.now(), "text": one.notice})
+            lines.append(self.setting.fill("notice", {"now": self.world.now(), "text": one.notice}))
+        return lines
 
 
 async def world(scenario: Scenario, talk: Talk, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -164,18 +161,23 @@ async def world(scenario: Scenario, talk: Talk, options: Mapping[str, Any]) -> M
 
     Args:
         scenario: With the fact `world` (`world_case.Case`); the tag `language` `ja` picks the Japanese words.
-        talk: The tape.
+        talk: The tape; a model in the role `world` plays those who have a brief (`world_people`).
         options: `world_texts.WorldOptions`.
 
     Returns:
         `before`, `after`, `effects` and `actions`, and what predicates need; all of it stands in docs/reference/world.md.
+        `people` where a model has somebody to play.
 
     Raises:
         InvalidDocument: Options or fact do not describe a world.
         Unsupported: Somebody who was written to is played by a model, and the run has none.
+        CallFailed: Somebody could not be played: the model gave nothing readable twice.
     """
-    setting = read_setting(options, japanese=scenario.tags.get("language") == "ja")
+    japanese = scenario.tags.get("language") == "ja"
+    setting = read_setting(options, japanese=japanese)
     case = read_world(scenario, setting)
     tools, specs = offered(case, setting)
-    room = _Room(world=begin(case), setting=setting, tools=tools, turns=Turns(list(tools)))
+    people = People(talk=talk, options=setting.options.people, japanese=japanese)
+    room = _Room(world=begin(case), setting=setting, tools=tools, turns=Turns(list(tools)), people=people)
+    people.cast(room.world, read_briefs(scenario, case, setting, japanese=japanese))
     return room.state(await converse(talk, scenario.dialogue, room, specs, setting.options.max_steps))

@@ -1,4 +1,4 @@
-"""Mail in the world: several people's mailboxes, and people who answer by rule."""
+"""Mail in the world: several people's mailboxes, and people who answer by rule, or have a model answer for them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -117,10 +117,12 @@ def _send(world: World, written: Mapping[str, Any], *, attachment: str, carried:
     name = world.new_id("S-")
     mail = {"to": to, "subject": written["subject"], "body": written["body"]}
     kept = mail["body"] if not carried else f"{mail['body']}\n\n---\n{carried}"
-    world.things["mails"][name] = {
+    sent = {
         "box": _SENT, "sender": world.case.self_.address, **mail, "body": kept, "thread": thread or name,
         "at": world.now(),
     }  # fmt: skip
+    world.things["mails"][name] = sent
+    world.post.append((name, sent))
     world.did("sent", **mail, attachment=attachment, carried=carried, thread=thread)
     for address in addresses:
         _answer(world, name, address)
@@ -141,8 +143,8 @@ def _answer(world: World, name: str, address: str) -> None:
             world.coming.append(_coming(world, rule, letter, mail["thread"]))
             return
     person = world.person(address)
-    if person is not None and person.played_by == "model":
-        world.coming.append(Coming(due=world.clock + 1, asks=(person, name)))
+    if person is not None and person.address in world.played:
+        world.coming.append(Coming(due=world.clock + 1, asks=(world.played[person.address], name)))
 
 
 def _coming(world: World, rule: Reply, letter: Mapping[str, str], thread: str) -> Coming:

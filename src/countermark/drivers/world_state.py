@@ -65,6 +65,10 @@ class World:
     effects: list[dict[str, Any]] = field(default_factory=list)
     used_rules: dict[int, int] = field(default_factory=dict)
     made: int = 0
+    played: dict[str, Person] = field(default_factory=dict)
+    """Address to the person, for those whom a model answers for where no rule does."""
+    post: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    """Every mail sent and received since the beginning, with its id; deleting one takes none away."""
 
     def did(self, kind: str, **fields: Any) -> None:
         """Note something done, for good."""
@@ -107,10 +111,12 @@ class World:
         """Put a mail into the subject's box; its id."""
         name = self.new_id("N-")
         own = self.case.self_.address
-        self.things["mails"][name] = {
+        mail = {
             "box": own, "sender": letter.sender, "to": own, "subject": letter.subject, "body": letter.body,
             "thread": letter.thread or name, "at": self.now(),
         }  # fmt: skip
+        self.things["mails"][name] = mail
+        self.post.append((name, mail))
         return name
 
     def person(self, name: str) -> Person | None:
@@ -161,7 +167,7 @@ def begin(case: Case) -> World:
 def snapshot(things: Things) -> dict[str, Any]:
     """Part, id, fields as plain values for the record; long texts as the first digits of their SHA-256."""
     return {
-        part: {name: {key: _kept(value) for key, value in fields.items()} for name, fields in ones.items()}
+        part: {name: {key: kept(value) for key, value in fields.items()} for name, fields in ones.items()}
         for part, ones in things.items()
         if ones
     }
@@ -197,7 +203,8 @@ def part_of(things: Things, name: str) -> str:
     return next((part for part in PARTS if name in things[part]), "")
 
 
-def _kept(value: Any) -> Any:
+def kept(value: Any) -> Any:
+    """A field as a state keeps it: long texts as the first digits of their SHA-256."""
     if isinstance(value, str) and len(value) > _LONG:
         return hashlib.sha256(value.encode()).hexdigest()[:16]
     return list(value) if isinstance(value, list) else value

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from countermark.drivers import world_desks, world_files, world_mail
 from countermark.drivers.toolbox import Kit, Tool, ToolText, check_tool, spec, validated
 from countermark.drivers.world_case import PARTS, Case, Change, Condition, things_of
+from countermark.drivers.world_people import PeopleOptions
 from countermark.drivers.world_state import Done, Things, as_kind, part_of
 from countermark.issues import Issues
 from countermark.records import Scenario, Text, ToolSpec
@@ -23,6 +24,8 @@ TOOLS: Mapping[str, Tool] = {**world_mail.TOOLS, **world_files.TOOLS, **world_de
 """Every tool but the test's own forms."""
 
 _WORDS = Path(__file__).with_name("world_words.yaml")
+_LETTERS = ("replies", "events", "jobs")
+"""Parts of a world that bring mail."""
 
 
 class WorldOptions(BaseModel):
@@ -36,6 +39,7 @@ class WorldOptions(BaseModel):
     idle: Literal["end", "wait"] = "end"
     words: dict[Literal["tools", "messages"], dict[str, Any]] = {}
     common: dict[Literal["en", "ja"], dict[str, Any]] = {}
+    people: PeopleOptions = PeopleOptions()
 
 
 class _WorldWords(BaseModel):
@@ -85,6 +89,9 @@ def _setting(options: str, language: Literal["en", "ja"]) -> Setting:
     for place, name in enumerate(read.tools):
         if name not in TOOLS:
             issues.add("world-tool", "driver options", f"/tools/{place}", f"there is none but {list(TOOLS)}")
+    if "body" not in Template(getattr(words.messages["mail"], language)).get_identifiers():
+        # A verifier looks for the mails of people whom a model played where the subject read them.
+        issues.add("world-message", "driver options", "/words/messages/mail", "must have $body in it")
     issues.raise_if_any()
     return Setting(
         options=read,
@@ -118,6 +125,24 @@ def read_world(scenario: Scenario, setting: Setting) -> Case:
         issues.add(code, scenario.id, f"/facts/world/{place}", told)
     issues.raise_if_any()
     return case
+
+
+def read_briefs(scenario: Scenario, case: Case, setting: Setting, *, japanese: bool) -> dict[str, str]:
+    """Address to what the options tell a model that plays that person. Raises `InvalidDocument` with every fault."""
+    issues, found = Issues(), {}
+    addresses = {one.address for one in case.people}
+    for fact, text in setting.options.people.briefs.items():
+        address = scenario.facts.get(fact)
+        if isinstance(address, str) and address in addresses:
+            found[address] = text.ja if japanese else text.en
+        else:
+            issues.add("world-brief", scenario.id, f"/facts/{fact}", "is no address of a person of the world")
+    if found or any(one.brief or one.played_by == "model" for one in case.people):
+        for part in [one for one in _LETTERS if setting.common.get(one)]:
+            told = "belong into the scenarios where a model can play somebody: a verifier has these alone"
+            issues.add("world-brief", "driver options", f"/common/{part}", told)
+    issues.raise_if_any()
+    return found
 
 
 def _together(common: Any, own: Any) -> Any:

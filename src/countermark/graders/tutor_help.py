@@ -65,7 +65,6 @@ _RIGHT = re.compile(
 _TO_YOU = re.compile(r"\byou(?:r|['’]re)?\b")
 _YES_ONLY = re.compile(r"\W*(?:yes|yep|yeah|y|correct|right|true|はい|うん|ええ|そうです|○|◯|まる)\W*")
 _NO_ONLY = re.compile(r"\W*(?:no|nope|n|incorrect|wrong|false|いいえ|ちがう|違う|×|✗|❌|ばつ)\W*")
-_OPENS_YES = re.compile(r"^(?:yes|yep|yeah|はい)\b(?! i (?:can|will|could))")
 _BUT_HELP = re.compile(r"(?:happy|glad) to help|i can help|let['’]?s|いいですよ|手伝")
 
 

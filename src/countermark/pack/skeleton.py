@@ -19,7 +19,6 @@ from countermark.pack.terms import Terms
 
 _GUIDE = Path(__file__).parent / "skeleton" / GUIDE
 _PROMPT = Path(__file__).parent / "skeleton" / "prompt.md"
-_ENDPOINT_FILE = "identity/endpoint.json"
 Kind = Literal["endpoint", "weights"]
 
 

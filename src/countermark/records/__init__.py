@@ -12,6 +12,7 @@ from countermark.records.chat import (
     TrialKey,
     Usage,
 )
+from countermark.records.environments import Environments, HighestEnvironment
 from countermark.records.finding import (
     Ablated,
     ClaimReason,
@@ -70,11 +71,13 @@ __all__ = [
     "Deviation",
     "Domination",
     "Draw",
+    "Environments",
     "Event",
     "Exchange",
     "Finding",
     "Gaming",
     "Grade",
+    "HighestEnvironment",
     "Interval",
     "JudgeForm",
     "JudgeScale",

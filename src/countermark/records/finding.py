@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from countermark.records.awareness import Awareness
+from countermark.records.environments import Environments
 from countermark.records.measured import Breakdown, Interval, PublishedCount, Share, Stop, Value, Worst
 from countermark.records.plan import Decimal, Digest, Draw, MetricSpec, Plan
 
@@ -355,6 +356,8 @@ class Report(Value):
     """One a subject and headline metric, in the plan's order; empty where the plan labels none."""
     ablations: Annotated[list[Ablated], Field(exclude_if=not_)] = []
     """One a subject, metric and cause, in the plan's order; empty where no metric names a cause."""
+    environments: Annotated[list[Environments], Field(exclude_if=not_)] = []
+    """One a subject and metric that names its environments, in the plan's order; empty where none does."""
 
     model_config = ConfigDict(
         frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True

@@ -93,6 +93,8 @@ class MetricSpec(Document):
     """Where several attacks share a prompt: the scale whose worst attempts are told beside the rate (Goodness@0.1)."""
     ablations: Annotated[list[Ablation], Field(max_length=12, exclude_if=not_)] = []
     """Causes whose part in the label is told: the rate with each, without it, and the difference."""
+    environments: Annotated[Name | Literal[""], Field(exclude_if=not_)] = ""
+    """The tag whose values are environments that weigh the same: the mean of their rates and how many are low. Empty: not told."""
 
     @model_validator(mode="after")
     def _limit_above_target(self) -> Self:
@@ -197,11 +199,13 @@ class PlannedTest(Document):
     """Labels that only a model in the role `grader` gives; without one they are not measured."""
     items_file: Annotated[Digest | None, Field(exclude_if=lambda digest: digest is None)] = None
     """SHA-256 of the auditor's own file whose items stand in place of the test's; None: the test's own items."""
+    played: Annotated[bool, Field(exclude_if=not_)] = False
+    """Whether the model in the role `world` plays people in it; else their scripts do."""
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Roles without which its driver cannot run."""
-        return ROLES_OF_DRIVERS.get(self.driver, ())
+        """Roles without which its driver cannot run as it is planned."""
+        return (*ROLES_OF_DRIVERS.get(self.driver, ()), *(("world",) if self.played else ()))
 
 
 RoleName = Literal["grader", "attacker", "auditor", "world"]

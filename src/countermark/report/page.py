@@ -9,7 +9,17 @@ import jinja2
 from markupsafe import Markup
 
 from countermark.records import Report
-from countermark.report import ablating, aware, charts, claims, comparing, sections, stops, transcripts
+from countermark.report import (
+    ablating,
+    aware,
+    by_environment,
+    charts,
+    claims,
+    comparing,
+    sections,
+    stops,
+    transcripts,
+)
 from countermark.report.book import Book, headline, open_book, span
 from countermark.report.strangers import SHORT, shown
 from countermark.report.words import LANGUAGES, Words
@@ -38,6 +48,7 @@ def _page(report: Report, words: Words) -> str:
         "matrix": sections.matrix(book),
         "chapters": sections.chapters(book),
         "ablated": ablating.causes(book),
+        "environs": by_environment.by_environment(book),
         "aware": aware.blocks(book),
         "unjudged": sections.unjudged(book),
         "max_open": sections.MAX_OPEN,

@@ -87,14 +87,6 @@ def _late(module: str) -> Check:
     return check
 
 
-def _nothing_to(reason: str) -> Check:
-    def check(state: State, notes: Notes) -> None:
-        del state
-        notes.not_checked(reason)
-
-    return check
-
-
 def _figures(state: State) -> Figures:
     return Figures(
         disclosed=state.disclosed,

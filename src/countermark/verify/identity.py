@@ -153,12 +153,8 @@ def in_words(state: State) -> str:
     return "; ".join([*bound, *said])
 
 
-def hosted_in(state: State) -> tuple[str, ...]:
-    """Subjects that are shown to have been run by the auditor from hashed weights (B3)."""
-    return tuple(_hosted(state))
-
-
 def _hosted(state: State) -> list[str]:
+    """Subjects that are shown to have been run by the auditor from hashed weights (B3)."""
     identity = state.identity
     if identity is None or not identity.concluded:
         return []

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from countermark.analysis import ablations, awareness, coverage, findings, limits, role_totals, span, totals
+from countermark.analysis import (
+    ablations,
+    awareness,
+    coverage,
+    environments,
+    findings,
+    limits,
+    role_totals,
+    span,
+    totals,
+)
 from countermark.canonical import InvalidJson, decode, encode
 from countermark.evidence.directory import REPORT, TRIALS
 from countermark.evidence.identity import hosted_subjects, read_identity
@@ -35,11 +45,7 @@ def check(state: State, notes: Notes) -> None:
         notes.say("deviations and times are not recounted, since records are withheld")
         if report.comparisons is not None:
             notes.partial("comparisons between subjects are not recomputed, since records are withheld")
-        if report.ablations:
-            notes.partial("the ablation table is not recomputed, since records are withheld")
-    _check_awareness(state, notes, report)
-    if not state.unshown and report.ablations != ablations(state.plan, records):
-        notes.wrong(f"{REPORT}: its ablation table is not what the records give")
+    _check_tables(state, notes, report, records)
     for fault in [
         *_unknown(report),
         *sums,
@@ -96,13 +102,19 @@ def _check_findings(state: State, notes: Notes, due: Sequence[Finding], given: S
             )
 
 
-def _check_awareness(state: State, notes: Notes, report: Report) -> None:
+def _check_tables(state: State, notes: Notes, report: Report, records: Sequence[TrialRecord]) -> None:
+    """The exploratory tables, each a function of plan and all records: wrong, or not recomputed where a record is withheld."""
     assert state.plan is not None
-    if state.unshown:
-        if report.awareness:
-            notes.partial("awareness is not recomputed, since records are withheld")
-    elif report.awareness != awareness(state.plan, [entry.record for entry in state.entries]):
-        notes.wrong(f"{REPORT}: its awareness is not what the records give")
+    for name, given, compute in (
+        ("ablation table is", report.ablations, ablations),
+        ("rates by environment are", report.environments, environments),
+        ("awareness is", report.awareness, awareness),
+    ):
+        if not state.unshown:
+            if given != compute(state.plan, records):
+                notes.wrong(f"{REPORT}: its {name} not what the records give")
+        elif given:
+            notes.partial(f"{name} not recomputed, since records are withheld")
 
 
 def _canonical(finding: Finding) -> bytes:

@@ -20,6 +20,7 @@ from countermark.verify import redaction
 from countermark.verify.attacks import check_led, is_led
 from countermark.verify.items import Items
 from countermark.verify.opening import Opened, PartWithheld, open_transcript
+from countermark.verify.people import check_people
 from countermark.verify.state import Entry, State
 from countermark.verify.verdict import Notes
 
@@ -39,6 +40,7 @@ def check(state: State, notes: Notes) -> None:
     examiner = Examiner(state, notes)
     not_graded: Counter[str] = Counter()
     hidden = state.redaction.transcripts if state.redaction else {}
+    run = state.root / RUN
     for entry in state.entries:
         name = f"{RUN}/{blob_name(entry.seq)}"
         if name not in state.files and name not in state.odd:
@@ -46,8 +48,8 @@ def check(state: State, notes: Notes) -> None:
                 notes.wrong(f"{name}: is missing, and no signed list withholds it")
             continue
         try:
-            opened, why_not = examiner.examine(entry, parse_blob(read_blob(state.root / RUN, entry.seq)))
-            not_graded.update([why_not] if why_not else [])
+            opened, why_not = examiner.examine(entry, parse_blob(read_blob(run, entry.seq)))
+            not_graded[why_not] += 1
             if state.identity is not None and not _unshown(opened, "exchanges"):
                 state.identity.hear(entry.record, opened.transcript.exchanges)
             _count(state, entry, opened)
@@ -60,6 +62,7 @@ def check(state: State, notes: Notes) -> None:
             return
     for test in state.plan.tests:
         examiner.items.check(test, state.draw.items[test.id], notes)
+    del not_graded[""]
     _say(state, not_graded, notes)
     if state.identity is not None:
         state.identity.conclude(notes)
@@ -94,6 +97,7 @@ class Examiner:
         if test is None:
             raise EvidenceError(f"is of a test that was not planned, {record.test}")
         _check_script(test, entry, opened)
+        check_people(test, entry, opened)
         self._label_again(entry, opened)
         judging = Judging(subject=record.subject, judged=self._judged)
         return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test, judging)
