@@ -36,10 +36,12 @@ def hash_file(path: Path | str, *, name: str = "") -> str:
     except OSError as error:
         raise UnsafePath(name or str(path), f"cannot be read ({error.strerror})") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise UnsafePath(name or str(path), "is not a plain file")
         hashed = hashlib.sha256()
-        while chunk := os.read(descriptor, _CHUNK):
+        most = min(status.st_size + 1, _CHUNK)  # no more memory than the file needs
+        while chunk := os.read(descriptor, most):
             hashed.update(chunk)
     except OSError as error:
         raise UnsafePath(name or str(path), f"cannot be read ({error.strerror})") from error

@@ -1,7 +1,7 @@
 """Kinds of phrases, read from `refusal_phrases.yaml` and looked for in sentences, the cheap questions first."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,24 +46,31 @@ class Finder:
         text: In lower case; no sentence asked about may hold a word or a Japanese text that this does not.
     """
 
-    __slots__ = ("_keys", "_kinds", "_text", "_wide")
+    __slots__ = ("_keys", "_kinds", "_near", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._wide = not text.isascii() and _WIDE.search(text) is not None
-        self._keys = keys_of(self._text)
+        self._keys = keys_of(text)
         self._kinds: dict[str, list[Pattern]] = {}
+        index = _index()
+        near = index.keys() & self._keys
+        near.add(_ALWAYS)
+        if not text.isascii() and _WIDE.search(text):
+            near.add(_WIDE_ONLY)
+        self._near: dict[str, dict[Pattern, None]] = {}
+        for key in near:
+            for kind, pattern in index[key]:
+                self._near.setdefault(kind, {})[pattern] = None
 
-    def possible(self, kind: str) -> list[Pattern]:
+    def possible(self, kind: str) -> Sequence[Pattern]:
         """The patterns of a kind whose words the reply holds: for most kinds and replies none."""
-        near = self._kinds.get(kind)
+        near = self._near.get(kind)
         if near is None:
-            known = _index(kind)
-            near = [one for key in known.keys() & self._keys for one in known[key]]
-            near += known[_ALWAYS] + (known[_WIDE_ONLY] if self._wide else ())
-            near = [one for one in dict.fromkeys(near) if one.may_match(self._text, self._keys)]
-            self._kinds[kind] = near
-        return near
+            return ()
+        known = self._kinds.get(kind)
+        if known is None:
+            known = self._kinds[kind] = [one for one in near if one.may_match(self._text, self._keys)]
+        return known
 
     def found(self, kind: str, folded: str, keys: Needs) -> bool:
         """Whether a phrase of the kind stands in one of the sentences, which has these keys."""
@@ -95,13 +102,14 @@ def patterns(kind: str) -> tuple[Pattern, ...]:
 
 
 @cache
-def _index(kind: str) -> Mapping[str, tuple[Pattern, ...]]:
-    """The patterns of a kind by the keys of which one must stand there, and those of which nothing is known by key."""
-    found: dict[str, tuple[Pattern, ...]] = {_ALWAYS: (), _WIDE_ONLY: ()}
-    for pattern in patterns(kind):
-        keys = pattern.needs[0] if pattern.needs else {_ALWAYS}
-        for key in {_WIDE_ONLY} if pattern.wide else keys:
-            found[key] = (*found.get(key, ()), pattern)
+def _index() -> Mapping[str, list[tuple[str, Pattern]]]:
+    """Every pattern with its kind, by the keys of which one must stand there, and those of which nothing is known by key."""
+    found: dict[str, list[tuple[str, Pattern]]] = {_ALWAYS: [], _WIDE_ONLY: []}
+    for kind in _sources():
+        for pattern in patterns(kind):
+            keys = pattern.needs[0] if pattern.needs else {_ALWAYS}
+            for key in {_WIDE_ONLY} if pattern.wide else keys:
+                found.setdefault(key, []).append((kind, pattern))
     return found
 
 
