@@ -5,17 +5,22 @@ exemplars do not. The metric and the behaviours change from audit to audit; whic
 so that a new test takes part by itself. Every trial goes through queue, driver, grader and `findings`. Simulations throughout.
 
     python benchmarks/planted_steps.py [--seeds 200] [--limit 60] [--stopping] [--processes 2] [--battery core]
+                                        [--write docs/reference/statistics.md]
 """
 
 import argparse
+import io
 import sys
 from collections import Counter, defaultdict
+from contextlib import redirect_stdout
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import anyio
+from pages import put
 from planted_coverage import trials
 
 from countermark.analysis import findings
@@ -113,20 +118,33 @@ def main() -> None:
     parser.add_argument("--stopping", action="store_true")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--battery", default="core")
+    parser.add_argument("--write", type=Path, help="also write it into this page, between its markers")
     asked = parser.parse_args()
+    said = io.StringIO()
+    with redirect_stdout(said):
+        measure(asked)
+    print(said.getvalue(), end="")
+    if asked.write:
+        options = " ".join(sys.argv[1:]).partition(" --write")[0]
+        command = f"benchmarks/planted_steps.py {options}".strip()
+        put(asked.write, "planted-steps", f"`{command}`:\n\n```\n{said.getvalue()}```")
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """Run the audits and print what came of them."""
     with get_context("spawn").Pool(asked.processes) as pool:
         audits = pool.map(partial(one_audit, asked=asked), range(asked.seeds), chunksize=1)
     found = [finding for each in audits for finding in each]
     way = "stopped by their rules" if asked.stopping else "of fixed size"
+    battery = load_battery(asked.battery)
     print(
-        f"{asked.seeds} audits {way}, at most {asked.limit} scenarios of each arm, simulations, 95 % intervals"
+        f"{asked.seeds} audits of {battery.reference} {way}, at most {asked.limit} scenarios of each arm, simulations, 95 % intervals"
     )
     _print("test", [(finding.test, finding) for finding in found])
     _print("planted", [(_place(finding), finding) for finding in found])
-    untouched = {test.manifest.id for test in load_battery(asked.battery).tests} - {one.test for one in found}
+    untouched = {test.manifest.id for test in battery.tests} - {one.test for one in found}
     for test in sorted(untouched):
         print(f"  {test}: no metric could be planted and measured")
-    sys.exit(0)
 
 
 def _place(finding: Finding) -> str:
