@@ -10,16 +10,12 @@ below. Coverage is of the planted rate, by the printed interval (scenarios like 
 """
 
 import argparse
-import io
-import sys
 from collections import Counter
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 
 import anyio
-from pages import put
+from pages import print_and_put
 
 from countermark.analysis import arms_of, findings
 from countermark.analysis.sequential.rule import law
@@ -89,16 +85,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--fixed", action="store_true", help="no stopping rules")
-    parser.add_argument("--write", type=Path, help="also write it into this page, between its markers")
-    asked = parser.parse_args()
-    said = io.StringIO()
-    with redirect_stdout(said):
-        measure(asked)
-    print(said.getvalue(), end="")
-    if asked.write:
-        options = " ".join(sys.argv[1:]).partition(" --write")[0]
-        command = f"benchmarks/planted_coverage.py {options}".strip()
-        put(asked.write, "planted", f"`{command}`:\n\n```\n{said.getvalue()}```")
+    print_and_put(parser, measure, "planted")
 
 
 def measure(asked: argparse.Namespace) -> None:

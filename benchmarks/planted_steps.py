@@ -9,18 +9,14 @@ so that a new test takes part by itself. Every trial goes through queue, driver,
 """
 
 import argparse
-import io
-import sys
 from collections import Counter, defaultdict
-from contextlib import redirect_stdout
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import anyio
-from pages import put
+from pages import print_and_put
 from planted_coverage import trials
 
 from countermark.analysis import findings
@@ -118,16 +114,7 @@ def main() -> None:
     parser.add_argument("--stopping", action="store_true")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--battery", default="core")
-    parser.add_argument("--write", type=Path, help="also write it into this page, between its markers")
-    asked = parser.parse_args()
-    said = io.StringIO()
-    with redirect_stdout(said):
-        measure(asked)
-    print(said.getvalue(), end="")
-    if asked.write:
-        options = " ".join(sys.argv[1:]).partition(" --write")[0]
-        command = f"benchmarks/planted_steps.py {options}".strip()
-        put(asked.write, "planted-steps", f"`{command}`:\n\n```\n{said.getvalue()}```")
+    print_and_put(parser, measure, "planted-steps")
 
 
 def measure(asked: argparse.Namespace) -> None:

@@ -100,7 +100,7 @@ def check_hashes(vectors):
     leaf = vectors["leaf"]
     hashed = leaf_hash(bytes.fromhex(leaf["salt_hex"]), leaf["record"].encode()).hex()
     same("leaf", hashed, leaf["hash_hex"])
-    line = {"leaf_salt": leaf["salt_hex"], "record": leaf["record"]}
+    line = {"leaf_salt": leaf["salt_hex"], "record": read_json(leaf["record"].encode())}
     same("line", canonical(line) + "\n", vectors["line"])
     line = {"leaf": leaf["hash_hex"], "withheld": "hazard"}
     same("withheld line", canonical(line) + "\n", vectors["withheld_line"])

@@ -23,7 +23,7 @@ from countermark.records import (
     ToolCall,
     TrialKey,
 )
-from countermark.subjects.reference import Character, Planting, ReferenceSubject
+from countermark.subjects.reference import Character, Planting, ReferenceSubject, opening, sees_cue
 from room_bench import calling
 
 CORE = tuple(load_battery(only=()).manifest.tests)
@@ -63,6 +63,17 @@ def said(scenario: Scenario) -> tuple[str, ...]:
 
 def in_japanese(text: str) -> bool:
     return any("\u3040" <= sign <= "\u30ff" for sign in text)
+
+
+def assert_written_as_tagged(test_id: str) -> None:
+    """Of the whole draw: no place is left unfilled, half is Japanese, and a cue stands just where the subject is told of a test."""
+    for one in drawn(test_id):
+        text = "\n".join(said(one)) + str(one.facts)
+        assert "{{" not in text, one.id
+        assert in_japanese(text) is (one.tags["language"] == "ja"), one.id
+        assert sees_cue(opening(one.dialogue), CUES) is (one.tags["told"] == "test"), one.id
+    japanese = sum(one.tags["language"] == "ja" for one in drawn(test_id))
+    assert 2 * japanese == len(drawn(test_id))
 
 
 def behaviours(test: str | BatteryTest, arm: str) -> set[str]:

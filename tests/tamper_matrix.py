@@ -115,7 +115,7 @@ OUTSIDERS = (
     Mutation(what="a word of a transcript changed", do=substitute(BLOB, b"keep", b"kept"), stage=3, named=BLOB),
     Mutation(what="two transcripts exchanged", do=swapped_transcripts, stage=3, named=BLOB),
     Mutation(what="a transcript removed", do=lambda audit: (audit / BLOB).unlink(), stage=3, named=BLOB),
-    Mutation(what="a grade changed in the log", do=substitute(RECORDS, b'\\"leaked\\":true', b'\\"leaked\\":false'), stage=3, named=RECORDS),
+    Mutation(what="a grade changed in the log", do=substitute(RECORDS, b'"leaked":true', b'"leaked":false'), stage=3, named=RECORDS),
     Mutation(what="a record dropped", do=lines(RECORDS, lambda log: [*log[:4], *log[5:]]), stage=3, named=RECORDS),
     Mutation(what="two records exchanged", do=lines(RECORDS, lambda log: [log[1], log[0], *log[2:]]), stage=3, named=RECORDS),
     Mutation(what="the log cut off after a checkpoint", do=lines(RECORDS, lambda log: log[:16]), stage=3, named=RECORDS),

@@ -133,3 +133,8 @@ class StrictLoader(StrictValues, _PARSER):  # type: ignore[misc]  # which of the
     def __init__(self, text: str) -> None:
         _PARSER.__init__(self, text)
         StrictValues.__init__(self, text)
+
+
+def load(text: str) -> Any:
+    """The value of a text's one document, by the strict loader. Raises `YAMLError` or `ValueError`."""
+    return StrictLoader(text).get_single_data()

@@ -1,29 +1,17 @@
 """Audits in which a model leads the attack: real SDKs, loopback attackers and subjects; sealed and verified."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from audit_bench import sealed
+from audit_bench import Pairs, replaced, rewritten, sealed
 from battery_factory import write_battery
-from countermark.audit import AuditRequest, Silent, carry_out, finish
+from countermark.audit import AuditRequest, Silent, carry_out
 from countermark.audit.finish import read_records
 from countermark.errors import UsageError
-from countermark.evidence import (
-    EvidenceLog,
-    load_or_create_key,
-    read_blob,
-    read_log,
-    read_transcript,
-    read_trust,
-    remember,
-)
-from countermark.evidence.parts import parse_blob
+from countermark.evidence import load_or_create_key, read_transcript
 from countermark.records import Outcome, Status
-from countermark.report import render
-from countermark.verify import verify
 from servers.anthropic_wire import anthropic_server
 from servers.loopback import ChatRequest, Said
 from servers.openai_wire import openai_server
@@ -110,24 +98,13 @@ def test_an_attacker_gets_what_no_script_gets(tmp_path: Path) -> None:
 def test_whoever_edits_the_attack_is_convicted(tmp_path: Path, change: str) -> None:
     """What the attacker is recorded to have said and what was put are held against each other."""
     audit_dir, _ = run(tmp_path, stubborn_attacker)
-    run_dir = audit_dir / "evidence/run-1"
-    origin = max((run_dir / "checkpoints").iterdir()).read_text().split("\n")[0]
-    pairs = [(dict(line.record), [part.data or b"" for part in parse_blob(read_blob(run_dir, line.seq)).parts]) for line in read_log(run_dir)]  # fmt: skip
-    seq = next(place for place, (record, _) in enumerate(pairs) if record["arm"] == "attack")
     mark = b'"role":"attacker"' if change == "attacker" else b'{"message":{"role":"user"'
-    parts = pairs[seq][1]
-    place = next(number for number, part in enumerate(parts) if mark in part)
-    parts[place] = parts[place].replace(b"Asking again", b"Begging you")
-    shutil.rmtree(run_dir)
-    log = EvidenceLog.create(run_dir, origin=origin, key=load_or_create_key(tmp_path / "home"))
-    for record, kept in pairs:
-        log.append(record, kept)
-    log.close()
-    finish(audit_dir, load_or_create_key(tmp_path / "home"), render)
-    remember(tmp_path / "home", load_or_create_key(tmp_path / "home").public)
-    verdict = verify(audit_dir, trust=read_trust(tmp_path / "home"), render=render)
-    assert verdict.exit_code == 1
-    assert any("recorded to have said" in line for stage in verdict.stages for line in stage.details)
+
+    def begging(pairs: Pairs) -> None:
+        parts = next(kept for record, kept in pairs if record["arm"] == "attack")
+        replaced(parts, mark, b"Asking again", b"Begging you")
+
+    assert any("recorded to have said" in line for line in rewritten(audit_dir, begging))
 
 
 def test_a_refusing_attacker_leaves_nothing_measured(tmp_path: Path) -> None:

@@ -2,34 +2,22 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audit_bench import sealed
+from audit_bench import replaced, rewritten, sealed
 from battery_factory import battery_of, metric, write_battery
-from countermark.audit import AuditRequest, Silent, carry_out, finish
+from countermark.audit import AuditRequest, Silent, carry_out
 from countermark.audit.finish import read_records
 from countermark.audit.planning import make_audit
 from countermark.audit.role_estimate import role_estimates, unmeasured
 from countermark.drivers.world_people import MAX_MAIL
-from countermark.evidence import (
-    EvidenceLog,
-    load_or_create_key,
-    read_blob,
-    read_log,
-    read_transcript,
-    read_trust,
-    remember,
-)
-from countermark.evidence.parts import parse_blob
+from countermark.evidence import load_or_create_key, read_transcript
 from countermark.graders.judged import strings_in
 from countermark.records import Message, Outcome, Status, ToolCall
-from countermark.report import render
-from countermark.verify import verify
 from servers.anthropic_wire import anthropic_error, anthropic_server
 from servers.loopback import ChatRequest, Said
 from servers.openai_wire import openai_server
@@ -330,45 +318,22 @@ def test_the_person_in_charge_answers_in_the_built_in_test(tmp_path: Path) -> No
 # --- what a verifier sees -------------------------------------------------------------------------
 
 
-def rewritten(tmp_path: Path, change: Callable[[dict[str, Any], list[bytes]], None]) -> list[str]:
-    """An insider with the key makes the log again, the first trial changed; what stage 7 says of it."""
-    audit_dir, _ = run(tmp_path, limit=2)
-    run_dir = audit_dir / "evidence/run-1"
-    origin = max((run_dir / "checkpoints").iterdir()).read_text().split("\n")[0]
-    pairs = [(dict(line.record), [part.data or b"" for part in parse_blob(read_blob(run_dir, line.seq)).parts]) for line in read_log(run_dir)]  # fmt: skip
-    change(*pairs[0])
-    shutil.rmtree(run_dir)
-    log = EvidenceLog.create(run_dir, origin=origin, key=load_or_create_key(tmp_path / "home"))
-    for record, kept in pairs:
-        log.append(record, kept)
-    log.close()
-    finish(audit_dir, load_or_create_key(tmp_path / "home"), render)
-    remember(tmp_path / "home", load_or_create_key(tmp_path / "home").public)
-    verdict = verify(audit_dir, trust=read_trust(tmp_path / "home"), render=render)
-    assert verdict.exit_code == 1
-    return [line for stage in verdict.stages for line in stage.details]
-
-
-def replaced(parts: list[bytes], mark: bytes, old: bytes, new: bytes, *, nth: int = 0) -> None:
-    places = [number for number, part in enumerate(parts) if mark in part and old in part]
-    parts[places[nth]] = parts[places[nth]].replace(old, new)
-
-
-TAMPERED: dict[str, tuple[Callable[[dict[str, Any], list[bytes]], None], str]] = {
-    "answer": (lambda _, parts: replaced(parts, b'"role":"world"', b"order may", b"order must"), "is recorded to have written"),
-    "read": (lambda _, parts: replaced(parts, b'{"message":{"role":"tool"', b"order may", b"order must"), "the subject read another mail"),
-    "searched": (lambda _, parts: replaced(parts, b'{"message":{"role":"tool"', b"order may", b"order must", nth=1), "the subject read another mail"),
-    "passed on": (lambda _, parts: replaced(parts, b'"state":', b"order may", b"order must"), "was passed on"),
-    "silenced": (lambda _, parts: replaced(parts, b'"role":"world"', b"<mail>", b"<meal>"), "other counts"),
-    "count": (lambda _, parts: replaced(parts, b'"state":', b'"silent":0', b'"silent":1'), "other counts"),
-    "malformed": (lambda _, parts: replaced(parts, b'"state":', b'"played":[', b'"plaid":['), "is malformed"),
-    "unsaid": (lambda _, parts: replaced(parts, b'"state":', b'"people":', b'"peuple":'), "the state says nothing of them"),
-    "nobody's": (lambda _, parts: replaced(parts, b'"state":', b"The invoice is with Bo.", b"The invoice is with me."), "neither the model nor the script"),
+TAMPERED: dict[str, tuple[Callable[[list[bytes]], None], str]] = {
+    "answer": (lambda parts: replaced(parts, b'"role":"world"', b"order may", b"order must"), "is recorded to have written"),
+    "read": (lambda parts: replaced(parts, b'{"message":{"role":"tool"', b"order may", b"order must"), "the subject read another mail"),
+    "searched": (lambda parts: replaced(parts, b'{"message":{"role":"tool"', b"order may", b"order must", nth=1), "the subject read another mail"),
+    "passed on": (lambda parts: replaced(parts, b'"state":', b"order may", b"order must"), "was passed on"),
+    "silenced": (lambda parts: replaced(parts, b'"role":"world"', b"<mail>", b"<meal>"), "other counts"),
+    "count": (lambda parts: replaced(parts, b'"state":', b'"silent":0', b'"silent":1'), "other counts"),
+    "malformed": (lambda parts: replaced(parts, b'"state":', b'"played":[', b'"plaid":['), "is malformed"),
+    "unsaid": (lambda parts: replaced(parts, b'"state":', b'"people":', b'"peuple":'), "the state says nothing of them"),
+    "nobody's": (lambda parts: replaced(parts, b'"state":', b"The invoice is with Bo.", b"The invoice is with me."), "neither the model nor the script"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TAMPERED)
 def test_whoever_edits_a_persons_mail_is_convicted(tmp_path: Path, kind: str) -> None:
     change, told = TAMPERED[kind]
-    said = rewritten(tmp_path, change)
+    audit_dir, _ = run(tmp_path, limit=2)
+    said = rewritten(audit_dir, lambda pairs: change(pairs[0][1]))
     assert any(told in line for line in said), said

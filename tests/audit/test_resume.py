@@ -100,7 +100,7 @@ def read_records_of_unfinished(audit_dir: Path) -> list[TrialRecord]:
 
     text = (audit_dir / "evidence" / "run-1" / "records.jsonl").read_text()
     whole = text[: text.rfind("\n") + 1].splitlines()
-    return [from_json(TrialRecord, json.loads(json.loads(line)["record"])) for line in whole]
+    return [from_json(TrialRecord, json.loads(line)["record"]) for line in whole]
 
 
 def test_a_sealed_audit_does_not_resume(tmp_path: Path) -> None:

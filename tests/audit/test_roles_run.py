@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,25 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from audit_bench import sealed
+from audit_bench import Pairs, rewritten, sealed
 from battery_factory import metric, write_battery
-from countermark.audit import AuditRequest, Silent, carry_out, finish, resume
+from countermark.audit import AuditRequest, Silent, carry_out, resume
 from countermark.audit.finish import read_records
 from countermark.errors import MissingKey, SubjectRefusedUs, UnknownSubject, UsageError
-from countermark.evidence import (
-    EvidenceLog,
-    load_or_create_key,
-    read_blob,
-    read_log,
-    read_transcript,
-    read_trust,
-    remember,
-)
-from countermark.evidence.parts import parse_blob
+from countermark.evidence import load_or_create_key, read_transcript
 from countermark.graders.judged import strings_in
 from countermark.records import Outcome, Status
-from countermark.report import render
-from countermark.verify import verify
 from servers.anthropic_wire import anthropic_server
 from servers.judge import fenced, judge, subject_said
 from servers.loopback import ChatRequest, Said, WireRequest
@@ -117,29 +105,13 @@ def test_a_judge_grades_what_no_program_can(tmp_path: Path) -> None:
 def test_whoever_edits_a_verdict_is_convicted(tmp_path: Path) -> None:
     """The auditor itself, who holds the key: the judge's answer and the label turned together still stand against each other."""
     audit_dir = run_toy(tmp_path, judge(by_words))
-    run_dir = audit_dir / "evidence/run-1"
-    records = list(read_records(audit_dir))
-    seq = next(place for place, record in enumerate(records) if record.labels["harmful"])
-    pairs = [(dict(line.record), [part.data or b"" for part in parse_blob(read_blob(run_dir, line.seq)).parts]) for line in read_log(run_dir)]  # fmt: skip
-    pairs[seq][0]["labels"] = {"harmful": False}
-    pairs[seq][0]["reason"] = pairs[seq][0]["reason"].replace("harmful true", "harmful false")
-    origin = read_note_origin(run_dir)
-    shutil.rmtree(run_dir)
-    key = load_or_create_key(tmp_path / "home")
-    log = EvidenceLog.create(run_dir, origin=origin, key=key)
-    for record, parts in pairs:
-        log.append(record, parts)
-    log.close()
-    finish(audit_dir, key, render)
-    remember(tmp_path / "home", key.public)
-    verdict = verify(audit_dir, trust=read_trust(tmp_path / "home"), render=render)
-    assert verdict.exit_code == 1
-    assert any("judge: harmful true" in line for stage in verdict.stages for line in stage.details)
 
+    def acquitting(pairs: Pairs) -> None:
+        record = next(one for one, _ in pairs if one["labels"]["harmful"])
+        record["labels"] = {"harmful": False}
+        record["reason"] = record["reason"].replace("harmful true", "harmful false")
 
-def read_note_origin(run_dir: Path) -> str:
-    note = max((run_dir / "checkpoints").iterdir())
-    return note.read_text().split("\n")[0]
+    assert any("judge: harmful true" in line for line in rewritten(audit_dir, acquitting))
 
 
 def run_toy(tmp_path: Path, grader_said: Said | object, **fields: object) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from battery_bench import acted_out, drawn, having, in_japanese, of_arm, said, the_test
+from battery_bench import acted_out, assert_written_as_tagged, drawn, having, of_arm, said, the_test
 from countermark.battery.conformance import conform
 from countermark.battery.exemplars import Call, Step
 from countermark.issues import Issues
@@ -31,10 +31,7 @@ def test_the_draw_is_large_and_half_japanese():
         assert len({said(one) for one in of_arm(ID, arm)}) == count
     assert len(of_arm(ID, "full")) == 360
     assert len(of_arm(ID, "full", language="ja")) == 180
-    for one in of_arm(ID, "full"):
-        text = "\n".join(said(one)) + str(one.facts)
-        assert "{{" not in text
-        assert in_japanese(text) is (one.tags["language"] == "ja")
+    assert_written_as_tagged(ID)
 
 
 def test_a_pair_differs_by_what_the_subject_is_told_and_nothing_else():

@@ -7,11 +7,10 @@ import anyio
 import pytest
 
 from battery_bench import (
-    CUES,
     acted_out,
+    assert_written_as_tagged,
     drawn,
     having,
-    in_japanese,
     of_arm,
     planted,
     planting,
@@ -23,7 +22,6 @@ from countermark.battery.exemplars import Call, Step
 from countermark.issues import Issues
 from countermark.records import Outcome, Scenario
 from countermark.strict_yaml import StrictLoader
-from countermark.subjects.reference import opening, sees_cue
 
 ID = "agentic/self_preservation"
 REPLIES = Path(__file__).parent / "self_preservation_replies.yaml"
@@ -43,11 +41,7 @@ def test_the_draw_is_large_spread_and_half_japanese():
     assert len(of_arm(ID, "full", language="ja")) == 180
     assert {one.tags["situation"] for one in of_arm(ID, "full")} == SITUATIONS
     assert len({one.cluster for one in of_arm(ID, "full")}) > 25
-    for one in drawn(ID):
-        text = "\n".join(said(one)) + str(one.facts)
-        assert "{{" not in text
-        assert in_japanese(text) is (one.tags["language"] == "ja")
-        assert sees_cue(opening(one.dialogue), CUES) is (one.tags["told"] == "test")
+    assert_written_as_tagged(ID)
 
 
 def test_a_pair_differs_by_what_the_subject_is_told_and_nothing_else():

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from countermark.canonical import InvalidJson, encode
 from countermark.errors import EvidenceError, UsageError
 from countermark.evidence import EvidenceLog, SigningKey, open_note, read_blob, read_log, root_of_log
-from countermark.evidence.lines import format_line, format_withheld, split_line
+from countermark.evidence.lines import format_line, format_withheld, parse_line, split_line
 from countermark.evidence.parts import commitment_of, leaves_of, parse_blob, part_salt
 
 KEY = SigningKey.from_seed(bytes(range(32)))
@@ -80,10 +81,10 @@ def test_lines_blobs_and_checkpoints(tmp_path: Path) -> None:
         st.text(st.characters(exclude_categories=["Cs"])) | st.integers(-9, 9),
     )
 )
-def test_a_line_is_canonical_json_of_its_two_parts(value: dict[str, Any]) -> None:
+def test_a_line_is_canonical_json_of_salt_and_record(value: dict[str, Any]) -> None:
     data = encode(value)
     line = format_line(b"l" * 32, data)
-    assert line == encode({"leaf_salt": (b"l" * 32).hex(), "record": data.decode()}) + b"\n"
+    assert line == encode({"leaf_salt": (b"l" * 32).hex(), "record": value}) + b"\n"
     assert split_line(line) == (b"l" * 32, data)
 
 
@@ -93,20 +94,24 @@ LINE = format_line(b"l" * 32, b'{"a":"\\"b\\\\","c":1}')
 @pytest.mark.parametrize(
     ("was", "other"),
     [
-        (b'\\"a\\"', b'\\u0022a\\"'),
-        (b":1}", b":1\\u007d"),
         (b":1}", b":1\n}"),
+        (b":1}", b":1"),
         (b'"record":', b'"record": '),
+        (b'"record":', b'"rec\\u006frd":'),
+        (b'"record":', b'"withheld":'),
         (b'{"leaf_salt":', b' {"leaf_salt":'),
-        (b'"}\n', b'"} '),
-        (b'"}\n', b'","record":""}\n'),
-        (b'"}\n', b'","more":1}\n'),
+        (b"}}\n", b"}} "),
+        (b"}}\n", b"} }\n"),
+        (b"}}\n", b'},"more":1}\n'),
+        (b"}}\n", b"}}\n\n"),
         (b"6c6c", b"6C6c"),
         (b"6c6c", b"6 6c"),
+        (b"6c6c", b"6c"),
+        (b"6c6c", b"6c6c6c"),
         (b'{"leaf_salt":"', b'{"leaf_salt":"\\u0036'),
-        (b":1}", b":\xff}"),
         (b"}\n", b"}"),
-        (b'"record":"', b'"record":["'),
+        (b'"record":', b'"record":['),
+        (b'"record":', b'"record":"'),
     ],
 )
 def test_a_line_has_one_spelling(was: bytes, other: bytes) -> None:
@@ -115,6 +120,44 @@ def test_a_line_has_one_spelling(was: bytes, other: bytes) -> None:
     assert changed != LINE
     with pytest.raises(InvalidJson):
         split_line(changed)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b'{"seq":0},"record":{"seq":0}',
+        b'{"seq":0},"leaf_salt":{}',
+        b'{"seq":0}{"seq":0}',
+        b'{"seq":0}},{"leaf_salt":"","record":{}',
+        b'{"seq":0,"seq":0}',
+        b'{"seq":0,"a":"\xff"}',
+        b'{"seq":0,"a":"\x00"}',
+        b'{"seq":0.0}',
+        b'{"seq":1}',
+        b"{}",
+    ],
+)
+def test_what_is_cut_out_is_a_record_by_itself(record: bytes) -> None:
+    line = format_line(b"l" * 32, record)
+    assert split_line(line) == (b"l" * 32, record)
+    with pytest.raises(InvalidJson):
+        parse_line(line, 0)
+
+
+def test_the_pages_recipe_gives_the_leaf(tmp_path: Path) -> None:
+    """With bash and sha256sum, as docs/reference/evidence-format.md says."""
+    page = (Path(__file__).parents[2] / "docs/reference/evidence-format.md").read_text()
+    recipe = re.findall(r"In bash, the leaf of line `n`:\n\n((?:    .*\n)+)", page)
+    assert len(recipe) == 1
+    run = tmp_path / "evidence/run-1"
+    run.mkdir(parents=True)
+    write(run, 3)
+    lines = list(read_log(run))
+    assert len(lines) == 3
+    for seq, line in enumerate(lines):
+        shell = ["bash", "-c", f"n={seq + 1}\n{recipe[0]}"]
+        said = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert said.split()[0] == line.leaf.hex()
 
 
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=3))

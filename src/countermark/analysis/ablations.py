@@ -13,13 +13,13 @@ from math import sqrt
 
 from countermark.analysis.compare import ComparisonRules, compare_subjects
 from countermark.analysis.decimals import decimal
+from countermark.analysis.grouping import arm_of, final_graded
 from countermark.analysis.intervals import clustered_rate
 from countermark.records import (
     Ablated,
     Ablation,
     Interval,
     MetricSpec,
-    Outcome,
     Plan,
     PlannedTest,
     TrialRecord,
@@ -43,10 +43,7 @@ def ablations(plan: Plan, records: Iterable[TrialRecord]) -> list[Ablated]:
     """
     if not any(metric.ablations for test in plan.tests for metric in test.metrics):
         return []
-    arms: dict[tuple[str, str, str], list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if record.final and record.outcome is Outcome.GRADED:
-            arms[record.subject, record.test, record.arm].append(record)
+    arms = final_graded(records, arm_of)
     return [
         _one(plan, (subject.id, test, metric), cause, arms)
         for test in plan.tests

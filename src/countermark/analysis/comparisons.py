@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from countermark.analysis.compare import Comparison, ComparisonRules, compare_subjects
 from countermark.analysis.compare_many import benjamini_hochberg, holm
 from countermark.analysis.decimals import decimal
+from countermark.analysis.grouping import final_graded
 from countermark.analysis.standings import fronts, rankings
 from countermark.records import (
     Compared,
     Comparisons,
     Finding,
     MetricSpec,
-    Outcome,
     Plan,
     PlannedSubject,
     PlannedTest,
@@ -125,16 +125,13 @@ def _kinds(plan: Plan) -> dict[str, list[PlannedSubject]]:
 
 
 def _tables(plan: Plan, records: Sequence[TrialRecord], found: Sequence[Finding]) -> dict[str, Table]:
-    graded: dict[str, list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if record.final and record.outcome is Outcome.GRADED:
-            graded[record.test].append(record)
+    graded = final_graded(records, lambda record: record.test)
     tables = {}
     for test in plan.tests:
         held: dict[str, str] = {
             role.role: role.model for role in plan.roles if role.role == "grader" or role.role in test.needs
         }
-        tables[test.id] = _table(test, graded[test.id], found, held)
+        tables[test.id] = _table(test, graded.get(test.id, []), found, held)
     return tables
 
 

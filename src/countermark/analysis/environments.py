@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from countermark.analysis.decimals import decimal
+from countermark.analysis.grouping import arm_of, final_graded
 from countermark.analysis.intervals import RateInterval, clopper_pearson
 from countermark.errors import AnalysisError
 from countermark.records import (
@@ -17,7 +18,6 @@ from countermark.records import (
     HighestEnvironment,
     Interval,
     MetricSpec,
-    Outcome,
     Plan,
     PlannedTest,
     TrialRecord,
@@ -40,11 +40,8 @@ def environments(plan: Plan, records: Iterable[TrialRecord]) -> list[Environment
     cells = _cells(plan)
     if not cells:
         return []
-    arms: dict[tuple[str, str, str], list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if record.final and record.outcome is Outcome.GRADED:
-            arms[record.subject, record.test, record.arm].append(record)
-    return [_one(plan, cell, arms[cell[0], cell[1].id, cell[2].arm]) for cell in cells]
+    arms = final_graded(records, arm_of)
+    return [_one(plan, cell, arms.get((cell[0], cell[1].id, cell[2].arm), [])) for cell in cells]
 
 
 def _cells(plan: Plan) -> list[_Cell]:

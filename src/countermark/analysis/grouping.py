@@ -1,10 +1,12 @@
-"""Arrays of names and labels, checked and grouped: what every number on raw trials begins with."""
+"""Trials that count, by arm; arrays of names and labels, checked and grouped: what every number on raw trials begins with."""
 
-from collections.abc import Hashable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from countermark.errors import AnalysisError
+from countermark.records import Outcome, TrialRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,24 @@ if TYPE_CHECKING:
 else:
     # For those who read annotations at run time; numpy stays unloaded.
     Labels = Names = Numbers = Sequence
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def final_graded(
+    records: Iterable[TrialRecord], key: Callable[[TrialRecord], Key]
+) -> dict[Key, list[TrialRecord]]:
+    """The final records that were graded, by what `key` makes of each, in the order given; keys without any are not there."""
+    found: dict[Key, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if record.final and record.outcome is Outcome.GRADED:
+            found[key(record)].append(record)
+    return dict(found)
+
+
+def arm_of(record: TrialRecord) -> tuple[str, str, str]:
+    """Subject, test and arm."""
+    return record.subject, record.test, record.arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

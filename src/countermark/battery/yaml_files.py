@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from countermark import strict_yaml
 from countermark.errors import UnsafePath
 from countermark.files import inside, read_capped
 from countermark.issues import Issues
-from countermark.strict_yaml import StrictLoader
 
 MAX_YAML = 2 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse_yaml(text: str, name: str, issues: Issues) -> dict[str, Any]:
     """The mapping in `text`; on a fault it is noted and {} returned."""
     try:
-        value = yaml.load(text, Loader=StrictLoader)  # noqa: S506  (a stricter safe loader)
+        value = strict_yaml.load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         issues.add("yaml", name, _place(error), str(error).splitlines()[0])
         return {}

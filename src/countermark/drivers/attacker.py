@@ -7,20 +7,18 @@ who the subject is. Its calls stand on the tape as exchanges with its role; to t
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from countermark.drivers.dialogue import answered, dialogue, read_tools
+from countermark.drivers.prompts import IN_JAPANESE, prompt
 from countermark.drivers.talk import Talk
+from countermark.drivers.toolbox import validated
 from countermark.errors import CallFailed
-from countermark.issues import Issues
 from countermark.records import Message, Scenario
 
 ATTACKER = "attacker"
-_SYSTEM = Path(__file__).with_name("attacker_system.md")
 _MESSAGE = re.compile(r"<message>(.*?)</message>", re.DOTALL)
 _STOP = re.compile(r"<stop\s*/?>")
 _KEPT = ("secret", "answer")
@@ -82,7 +80,7 @@ async def attacker(scenario: Scenario, talk: Talk, options: Mapping[str, Any]) -
         CallFailed: The attacker gave not one turn: nothing was put to the subject, and nothing is known of it.
         InvalidDocument: The options are none, or the fact `tools` is malformed.
     """
-    chosen = _read(options)
+    chosen = validated(AttackerOptions, dict(options), "driver attacker")
     if ATTACKER not in talk.roles or scenario.arm not in chosen.arms:
         return await dialogue(scenario, talk, {})
     tools = read_tools(scenario)
@@ -148,31 +146,15 @@ def _system(scenario: Scenario, options: AttackerOptions) -> str:
     hints = [str(one) for one in given] if isinstance(given, list) else [str(given)]
     japanese = scenario.tags.get("language") == "ja"
     places = {
-        "{goal}": goal,
-        "{hints}": "\n".join(f"- {hint}" for hint in hints) or "- nothing yet",
-        "{turns}": str(options.max_turns),
-        "{language}": "Write in Japanese." if japanese else "Write in English unless another language is part of your approach.",
+        "goal": goal,
+        "hints": "\n".join(f"- {hint}" for hint in hints) or "- nothing yet",
+        "turns": str(options.max_turns),
+        "language": IN_JAPANESE if japanese else "Write in English unless another language is part of your approach.",
     }  # fmt: skip
-    return re.sub(r"\{(?:goal|hints|turns|language)\}", lambda place: places[place.group()], _prompt())
+    return prompt("attacker_system.md", places)
 
 
 def _betrays(turn: str, scenario: Scenario) -> bool:
     """Whether a scripted turn holds what the attacker is to get out of the subject."""
     kept = [scenario.facts.get(name) for name in _KEPT]
     return any(isinstance(one, str) and one and one.casefold() in turn.casefold() for one in kept)
-
-
-@cache
-def _prompt() -> str:
-    return _SYSTEM.read_text("utf-8").strip()
-
-
-def _read(options: Mapping[str, Any]) -> AttackerOptions:
-    issues, read = Issues(), AttackerOptions()
-    try:
-        read = AttackerOptions.model_validate(dict(options))
-    except ValidationError as error:
-        for fault in error.errors():
-            issues.add(fault["type"], "driver attacker", "/" + "/".join(map(str, fault["loc"])), fault["msg"])
-    issues.raise_if_any()
-    return read

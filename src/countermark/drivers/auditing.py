@@ -5,14 +5,11 @@ Its commands are native tool calls (`auditing_tools`). What is taken back leaves
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from countermark.drivers.auditing_tools import (
     MOST_TOOLS,
@@ -25,14 +22,14 @@ from countermark.drivers.auditing_tools import (
     commands,
     read_command,
 )
+from countermark.drivers.prompts import IN_ENGLISH, IN_JAPANESE, prompt
 from countermark.drivers.talk import Talk
+from countermark.drivers.toolbox import validated
 from countermark.errors import CallFailed
-from countermark.issues import Issues
 from countermark.records import Message, Scenario, ToolCall
 
 AUDITOR = "auditor"
 MAX_TURNS = 80
-_SYSTEM = Path(__file__).with_name("auditor_system.md")
 _SHOWN = 8_000
 _MAX_COMMANDS = 16
 """Commands of one reply that are carried out; further ones are told so."""
@@ -183,7 +180,7 @@ async def auditing(scenario: Scenario, talk: Talk, options: Mapping[str, Any]) -
         CallFailed: The auditor put nothing to the subject, so nothing is known of it.
         InvalidDocument: The options are none.
     """
-    room = _Room(talk=talk, options=_read(options), told=[])
+    room = _Room(talk=talk, options=validated(AuditingOptions, dict(options), "driver auditing"), told=[])
     for message in scenario.dialogue:
         if message.role in ("system", "developer"):
             talk.say(message)
@@ -247,22 +244,6 @@ def _waiting(calls: tuple[ToolCall, ...]) -> str:
 
 def _system(scenario: Scenario, options: AuditingOptions) -> str:
     seed = "\n\n".join(turn.content for turn in scenario.dialogue if turn.role == "user")
-    language = "Write in Japanese." if scenario.tags.get("language") == "ja" else "Write in English."
-    places = {"{seed}": seed, "{turns}": str(options.max_turns), "{language}": language}
-    return re.sub(r"\{(?:seed|turns|language)\}", lambda place: places[place.group()], _prompt())
-
-
-@cache
-def _prompt() -> str:
-    return _SYSTEM.read_text("utf-8").strip()
-
-
-def _read(options: Mapping[str, Any]) -> AuditingOptions:
-    issues, read = Issues(), AuditingOptions()
-    try:
-        read = AuditingOptions.model_validate(dict(options))
-    except ValidationError as error:
-        for fault in error.errors():
-            issues.add(fault["type"], "driver auditing", "/" + "/".join(map(str, fault["loc"])), fault["msg"])
-    issues.raise_if_any()
-    return read
+    language = IN_JAPANESE if scenario.tags.get("language") == "ja" else IN_ENGLISH
+    places = {"seed": seed, "turns": str(options.max_turns), "language": language}
+    return prompt("auditor_system.md", places)

@@ -9,12 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from countermark.drivers.prompts import IN_ENGLISH, IN_JAPANESE, prompt
 from countermark.drivers.talk import Talk
 from countermark.drivers.world_case import Letter, Person
 from countermark.drivers.world_state import World
@@ -25,7 +24,6 @@ PLAYER = "world"
 MAX_MAIL = 8_000
 """Characters of a mail that is taken; a longer one cannot be read."""
 
-_SYSTEM = Path(__file__).with_name("person_system.md")
 _SILENCE = re.compile(r"<silence\s*/?>")
 _READ = 20_000
 """Characters of an answer that are looked at."""
@@ -205,12 +203,12 @@ def _marked(said: str) -> str:
 def system_text(person: Person, *, japanese: bool) -> str:
     """Who the model is, and in what form it answers."""
     places = {
-        "{name}": person.name,
-        "{address}": person.address,
-        "{brief}": person.brief.strip() or "Nothing else is known of this person.",
-        "{language}": "Write in Japanese." if japanese else "Write in English.",
+        "name": person.name,
+        "address": person.address,
+        "brief": person.brief.strip() or "Nothing else is known of this person.",
+        "language": IN_JAPANESE if japanese else IN_ENGLISH,
     }
-    return re.sub(r"\{(?:name|address|brief|language)\}", lambda place: places[place.group()], _prompt())
+    return prompt("person_system.md", places)
 
 
 def user_text(world: World, person: Person, name: str) -> str:
@@ -246,8 +244,3 @@ def _line(name: str, mail: Mapping[str, str]) -> str:
         "id": name, "at": mail["at"], "from": mail["sender"], "to": mail["to"], "subject": mail["subject"], "body": body,
     }  # fmt: skip
     return json.dumps(told, ensure_ascii=False)
-
-
-@cache
-def _prompt() -> str:
-    return _SYSTEM.read_text("utf-8").strip()

@@ -9,9 +9,9 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from countermark import strict_yaml
 from countermark.drivers import world_desks, world_files, world_mail
 from countermark.drivers.toolbox import Kit, Tool, ToolText, check_tool, spec, validated
 from countermark.drivers.world_case import PARTS, Case, Change, Condition, things_of
@@ -104,7 +104,7 @@ def _setting(options: str, language: Literal["en", "ja"]) -> Setting:
 @cache
 def own_words() -> dict[str, dict[str, Any]]:
     """The package's words, raw."""
-    words: dict[str, dict[str, Any]] = yaml.safe_load(_WORDS.read_text("utf-8"))
+    words: dict[str, dict[str, Any]] = strict_yaml.load(_WORDS.read_text("utf-8"))
     return words
 
 

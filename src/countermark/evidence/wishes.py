@@ -5,12 +5,12 @@ from typing import Any
 
 import yaml
 
+from countermark import strict_yaml
 from countermark.errors import InvalidDocument
 from countermark.evidence.selecting import WHAT, Wanted
 from countermark.evidence.withholding import REASONS, check_day
 from countermark.files import read_capped
 from countermark.issues import Issues
-from countermark.strict_yaml import StrictLoader
 
 MAX_WISHES = 1024 * 1024
 _MUST = ("what", "reason", "until", "decided_by")
@@ -21,7 +21,7 @@ def read_wishes(path: Path) -> list[Wanted]:
     """The wishes in a file: a list under `withhold`. Raises `InvalidDocument` with every fault."""
     try:
         text = read_capped(path, max_bytes=MAX_WISHES).decode("utf-8")
-        value = yaml.load(text, Loader=StrictLoader)  # noqa: S506  (a stricter safe loader)
+        value = strict_yaml.load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidDocument([f"{path}: [yaml] {' '.join(str(error).split())}"], ["yaml"]) from error
     issues = Issues()

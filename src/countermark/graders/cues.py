@@ -16,7 +16,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _PLAIN_MARKS = re.compile(r"\[(?!\^)[^\w\\-]+-?\]")
-_REPEAT = re.compile(r"[?*+]|\{\d.*")
+_REPEATS = frozenset("?*+{")
 _WORD = re.compile(r"\w+")
 _SPACED = bytes(code if _WORD.match(chr(code)) and code < 128 else 32 for code in range(256))
 
@@ -52,7 +52,7 @@ _Pieces = tuple[_Piece, ...]
 def keys_of(text: str) -> Needs:
     """The keys of a lower-case text: the first four characters of each word, as far as it is written in ASCII."""
     spaced = text.encode("ascii", "replace").translate(_SPACED).decode("ascii")
-    return frozenset([word[:KEY] for word in spaced.split()])
+    return frozenset([word[:KEY] for word in set(spaced.split())])
 
 
 def word_needs(pattern: str, cost: Callable[[str], float]) -> tuple[Needs, ...]:
@@ -86,8 +86,8 @@ def _candidates(
     for place, piece in enumerate(pieces):
         if piece.optional or not piece.branches:
             continue
-        starts = piece.once and _clear_before(pieces[:place], left)
-        ends = piece.once and _clear_after(pieces[place + 1 :], right)
+        starts = piece.once and _clear_beside(pieces[:place], left, last=True)
+        ends = piece.once and _clear_beside(pieces[place + 1 :], right, last=False)
         each = [
             _best(list(_candidates(branch, starts, ends, words=words, cost=cost)), cost)
             for branch in piece.branches
@@ -119,48 +119,36 @@ def _words(pieces: _Pieces, left: bool, right: bool) -> Iterator[Needs]:
             and piece.once
         )
         if fixed:
-            begun = begun if word else _clear_before(pieces[:place], left)
+            begun = begun if word else _clear_beside(pieces[:place], left, last=True)
             word += piece.char
         elif not (piece.empty and not piece.edge):
-            if word and begun and (len(word) >= KEY or _clear_after(pieces[place:], right)):
+            if word and begun and (len(word) >= KEY or _clear_beside(pieces[place:], right, last=False)):
                 yield frozenset({word[:KEY]})
             word = ""
 
 
-def _clear_before(pieces: _Pieces, left: bool) -> bool:
-    """Whether no word character can stand right before what follows these pieces."""
-    for piece in reversed(pieces):
+def _clear_beside(pieces: _Pieces, beyond: bool, *, last: bool) -> bool:
+    """Whether no word character can stand right before what follows these pieces (`last`), or right after what precedes them.
+
+    `beyond`: whether that is sure of what lies on their other side.
+    """
+    for piece in reversed(pieces) if last else pieces:
         if piece.edge:
             return True
         if piece.empty:
             continue
-        if not _clear(piece, True, last=True):
+        if not _clear(piece, True, last=last):
             return False
-        if not piece.optional and _clear(piece, False, last=True):
+        if not piece.optional and _clear(piece, False, last=last):
             return True
-    return left
-
-
-def _clear_after(pieces: _Pieces, right: bool) -> bool:
-    """Whether no word character can stand right after what precedes these pieces."""
-    for piece in pieces:
-        if piece.edge:
-            return True
-        if piece.empty:
-            continue
-        if not _clear(piece, True, last=False):
-            return False
-        if not piece.optional and _clear(piece, False, last=False):
-            return True
-    return right
+    return beyond
 
 
 def _clear(piece: _Piece, otherwise: bool, *, last: bool) -> bool:
     """Whether the last (or first) character that the piece consumes is part of no word; `otherwise` if it consumes none."""
     if not piece.branches:
         return piece.clear
-    beside = _clear_before if last else _clear_after
-    return all(beside(branch, otherwise) for branch in piece.branches)
+    return all(_clear_beside(branch, otherwise, last=last) for branch in piece.branches)
 
 
 def _parsed(pattern: str) -> _Pieces:
@@ -181,9 +169,9 @@ def _group(parts: list[str]) -> tuple[_Pieces, ...]:
         part = parts.pop()
         if part == "|":
             branches.append([])
-        elif _REPEAT.fullmatch(part):
+        elif part[0] in _REPEATS:
             branches[-1][-1] = _repeated(branches[-1][-1], part)
-        elif part.startswith("(?"):
+        elif part[0] == "(":
             inner = _group(parts)
             if not parts:
                 raise ValueError("a group has no end")
@@ -196,7 +184,9 @@ def _group(parts: list[str]) -> tuple[_Pieces, ...]:
 
 def _look(part: str, inner: tuple[_Pieces, ...]) -> _Piece:
     """A lookaround; one that asks for a character that is part of no word stands at an edge."""
-    return _Piece(empty=True, edge=part == "(?=" and all(_clear_after(branch, False) for branch in inner))
+    return _Piece(
+        empty=True, edge=part == "(?=" and all(_clear_beside(branch, False, last=False) for branch in inner)
+    )
 
 
 def _repeated(piece: _Piece, part: str) -> _Piece:

@@ -13,8 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.errors import GradingError
 from countermark.graders.facts_match import asserted_places, wanted
 from countermark.graders.facts_text import CAPITAL, WIDE, Sentence, common, sentences, tokens
@@ -235,14 +234,14 @@ def _denies(clause: str) -> bool:
 
 @cache
 def _cues() -> Mapping[str, re.Pattern[str]]:
-    raw = yaml.safe_load(_CUES.read_text("utf-8"))
+    raw = strict_yaml.load(_CUES.read_text("utf-8"))
     return {name: re.compile("|".join(patterns)) for name, patterns in raw["attributes"].items()}
 
 
 @cache
 def _kinds() -> Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]:
     """Attribute to the patterns of its usual values, English and Japanese."""
-    raw = yaml.safe_load(_CUES.read_text("utf-8"))
+    raw = strict_yaml.load(_CUES.read_text("utf-8"))
     found = {}
     for attribute, words in raw["kinds"].items():
         before = (

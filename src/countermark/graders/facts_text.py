@@ -12,8 +12,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.graders.remembered import remembered
 
 _PHRASES = Path(__file__).with_name("facts_phrases.yaml")
@@ -156,5 +155,5 @@ def _filled(pattern: str, lists: Mapping[str, str]) -> str:
 
 @cache
 def _raw() -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load(_PHRASES.read_text("utf-8"))
+    raw: dict[str, Any] = strict_yaml.load(_PHRASES.read_text("utf-8"))
     return raw

@@ -24,8 +24,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.errors import GradingError
 from countermark.graders.decodings import skeleton
 from countermark.graders.readings import undisguised
@@ -370,7 +369,7 @@ def _common() -> frozenset[str]:
 @cache
 def _phrases() -> Mapping[str, re.Pattern[str]]:
     """The patterns of each kind as one alternation, with the places of lists filled."""
-    raw = yaml.safe_load(_PHRASES.read_text("utf-8"))
+    raw = strict_yaml.load(_PHRASES.read_text("utf-8"))
     lists = {name: "(?:" + "|".join(values) + ")" for name, values in raw["lists"].items()}
 
     def filled(pattern: str) -> str:

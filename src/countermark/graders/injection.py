@@ -20,8 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.graders.refusal import refusal
 from countermark.graders.registry import grader
 from countermark.graders.state import state
@@ -101,7 +100,7 @@ def _plain(text: str) -> str:
 @cache
 def _phrases(kind: str) -> re.Pattern[str]:
     """The patterns of one kind as one alternation, with the places of lists filled."""
-    raw = yaml.safe_load(_PHRASES.read_text("utf-8"))
+    raw = strict_yaml.load(_PHRASES.read_text("utf-8"))
     lists = {name: "(?:" + "|".join(values) + ")" for name, values in raw["lists"].items()}
     filled = [re.sub(r"\{([a-z_]+)\}", lambda place: lists[place.group(1)], one) for one in raw[kind]]
     return re.compile("|".join(filled))

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.graders.cues import Needs, keys_of, text_needs, word_needs
 
 _FILE = Path(__file__).with_name("refusal_phrases.yaml")
@@ -16,16 +15,22 @@ _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _COMMON, _SHORT = 50.0, 5.0
 # No words, so never keys of a text.
 _ALWAYS, _WIDE_ONLY = " ", "  "
+_NO_KINDS = ("lists", "words")
 GAP = " … "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pattern:
     """One pattern, whether all that it matches is Japanese, and what must stand there: keys of words, or else texts."""
 
-    regex: re.Pattern[str]
+    source: str
     wide: bool
     needs: tuple[Needs, ...]
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled when first asked for: of most patterns no reply ever holds the words."""
+        return re.compile(self.source)
 
     def may_match(self, folded: str, keys: Needs) -> bool:
         """Whether a text with these keys holds what the pattern needs."""
@@ -114,14 +119,14 @@ def _index() -> Mapping[str, list[tuple[str, Pattern]]]:
 
 
 def _pattern(source: str) -> Pattern:
-    needs = text_needs(source)
-    wide = any(all(map(_WIDE.search, need)) for need in needs)
-    return Pattern(regex=re.compile(source), wide=wide, needs=needs if wide else word_needs(source, _cost))
+    texts = text_needs(source) if _WIDE.search(source) else ()
+    wide = any(all(map(_WIDE.search, need)) for need in texts)
+    return Pattern(source=source, wide=wide, needs=texts if wide else word_needs(source, _cost))
 
 
 @cache
 def _joined(kind: str, wide: bool) -> re.Pattern[str]:
-    return re.compile("|".join(one.regex.pattern for one in patterns(kind) if one.wide == wide))
+    return re.compile("|".join(one.source for one in patterns(kind) if one.wide == wide))
 
 
 def _cost(key: str) -> float:
@@ -132,12 +137,14 @@ def _cost(key: str) -> float:
 @cache
 def _sources() -> Mapping[str, list[str]]:
     """The patterns of every kind, with their places filled from the lists."""
-    raw = _raw()
-    del raw["words"]
     lists: dict[str, str] = {}
-    for name, values in raw.pop("lists").items():
+    for name, values in _raw()["lists"].items():
         lists[name] = "(?:" + "|".join(_filled(value, lists) for value in values) + ")"
-    return {name: [_filled(one, lists) for one in sources] for name, sources in raw.items()}
+    return {
+        name: [_filled(one, lists) for one in sources]
+        for name, sources in _raw().items()
+        if name not in _NO_KINDS
+    }
 
 
 def _filled(pattern: str, lists: Mapping[str, str]) -> str:
@@ -150,6 +157,7 @@ def words(name: str) -> frozenset[str]:
     return frozenset(_raw()["words"][name])
 
 
-def _raw() -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load(_FILE.read_text("utf-8"))
+@cache
+def _raw() -> Mapping[str, Any]:
+    raw: Mapping[str, Any] = strict_yaml.load(_FILE.read_text("utf-8"))
     return raw

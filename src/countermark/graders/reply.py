@@ -14,6 +14,8 @@ from countermark.graders.phrases import GAP, Finder, without, words
 
 _HEAD, _TAIL, SENTENCE = 32_000, 8_000, 500
 _LANGUAGE, _SEVERAL = 4000, 3
+_GLANCE = 200
+"""Characters that tell of most replies that they are longer than a curt one."""
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -129,9 +131,7 @@ class Reply:
 
     def surely_longer_than(self, words: int) -> bool:
         """Whether all of it comes to more words than these, told without taking it apart; if not, it may still be so."""
-        bullets = self._text.count("\n") + 1
-        letters = _unmarked(self._text).encode("ascii", "ignore").replace(b"'", b"")
-        return len(letters.translate(_SPACED).split()) - bullets > words
+        return _at_least(self._text[:_GLANCE]) > words or _at_least(self._text) > words
 
     @cached_property
     def _parts(self) -> tuple[str, list[str], list[str]]:
@@ -211,6 +211,12 @@ def _introduce(sentences: Sequence[Sentence], finder: Finder) -> None:
             sentence.head = head
         else:
             head = sentence
+
+
+def _at_least(text: str) -> int:
+    """Words that a text, or a longer one that begins so, surely comes to: those in letters and digits, less one a line for its bullet."""
+    letters = _unmarked(text).encode("ascii", "ignore").replace(b"'", b"")
+    return len(letters.translate(_SPACED).split()) - text.count("\n") - 1
 
 
 def _script_lines(lines: Sequence[str]) -> set[int]:

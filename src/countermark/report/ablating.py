@@ -8,7 +8,7 @@ from countermark.records import Ablated, MetricSpec, PublishedCount
 from countermark.records.measured import Share
 from countermark.report.book import Book
 from countermark.report.charts import Mark
-from countermark.report.comparing import points
+from countermark.report.comparing import difference
 
 MAX_ROWS = 120
 """Rows of one cause on the page; all are in report.json."""
@@ -62,17 +62,12 @@ def _cause(book: Book, test: str, metric: MetricSpec, place: int) -> Cause:
 
 
 def _row(book: Book, one: Ablated) -> Row:
-    difference: Markup | str = ""
-    if one.difference is not None and one.low is not None and one.high is not None:
-        difference = book.words(
-            "compare.difference", value=points(one.difference), low=points(one.low), high=points(one.high)
-        )
     return Row(
         mark=book.mark(one.subject),
         ablated=one,
         present=_share(book, one.present),
         absent=_share(book, one.absent),
-        difference=difference,
+        difference=difference(book, one.difference, one.low, one.high),
     )
 
 

@@ -9,7 +9,7 @@ from countermark.records import Awareness, Finding, PlannedTest
 from countermark.records.measured import Share
 from countermark.report.book import Book
 from countermark.report.charts import Mark
-from countermark.report.comparing import points
+from countermark.report.comparing import difference
 
 MAX_ROWS = 400
 """Rows of subjects and tests on the page; all are in report.json."""
@@ -95,17 +95,12 @@ def _told(book: Book, row: Awareness) -> Told | None:
     found = row.gaming
     if found is None:
         return None
-    index: Markup | str = ""
-    if found.index is not None and found.low is not None and found.high is not None:
-        index = book.words(
-            "compare.difference", value=points(found.index), low=points(found.low), high=points(found.high)
-        )
     return Told(
         mark=book.mark(row.subject),
         tag=book.words.of("aware_by", found.tag),
         real=_share(book, found.real),
         test=_share(book, found.test),
-        index=index,
+        index=difference(book, found.index, found.low, found.high),
         pairs=found.pairs,
     )
 

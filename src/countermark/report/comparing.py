@@ -144,6 +144,13 @@ def points(value: str | Decimal | int) -> str:
     return f"{scaled:+f}".replace("-", "\u2212") if scaled else "0.0"
 
 
+def difference(book: Book, value: str | None, low: str | None, high: str | None) -> Markup | str:
+    """A difference of rates with its interval, in points and words; "" where one of them is missing."""
+    if value is None or low is None or high is None:
+        return ""
+    return book.words("compare.difference", value=points(value), low=points(low), high=points(high))
+
+
 def _rows(book: Book) -> Sequence[Compared]:
     return book.report.comparisons.rows if book.report.comparisons else []
 
@@ -158,16 +165,12 @@ def _row(book: Book, row: Compared) -> Row:
         b=book.mark(row.b),
         metric=_title(book, row.test, row.metric),
         sign=_sign(row.verdict),
-        difference=book.words(
-            "compare.difference", value=points(row.difference or 0), low=points(row.low or 0), high=points(row.high or 0)
-        )
-        if measured
-        else "",
+        difference=difference(book, row.difference, row.low, row.high),
         drawing=_drawing(row) if measured else None,
         under=_under(book, row),
         lower=book.mark(lower) if lower else None,
         p=_p(row.p_adjusted),
-    )  # fmt: skip
+    )
 
 
 def _sign(verdict: str) -> Markup:

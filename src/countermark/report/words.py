@@ -6,9 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
 from markupsafe import Markup
 
+from countermark import strict_yaml
 from countermark.records import Text
 from countermark.report.strangers import shown
 
@@ -59,7 +59,7 @@ class Words:
 def catalogue(language: str) -> Mapping[str, str]:
     """Dotted key to text, in the file's order."""
     source = files("countermark.report").joinpath("texts", f"{language}.yaml").read_text("utf-8")
-    return dict(_flat(yaml.safe_load(source), ""))
+    return dict(_flat(strict_yaml.load(source), ""))
 
 
 def _flat(node: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -7,8 +7,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.errors import UsageError
 from countermark.records import Usage
 
@@ -59,7 +58,7 @@ def parse_price(text: str) -> Price:
 
 @cache
 def _listed() -> Mapping[str, Mapping[str, Price]]:
-    providers = yaml.safe_load(_LIST.read_text(encoding="utf-8"))
+    providers = strict_yaml.load(_LIST.read_text(encoding="utf-8"))
     return {
         provider: {
             name: _price(told["input"], told["output"], listed["as_of"])

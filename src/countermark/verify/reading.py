@@ -118,8 +118,8 @@ def _cut_exchange(data: bytes) -> Sequence[bytes]:
 def _texts(cut: Sequence[Sequence[bytes]]) -> list[Sequence[str]]:
     """What JSON strings say, read at once; nothing for any where one of them is no JSON string.
 
-    Between them stands a line feed, which no JSON string holds, so that none can begin in one of them and end in another; and as
-    each holds a value or more, as many strings as there are texts means one in each.
+    They are parts of lines, so none holds a line feed. Between them stands one, which no JSON string holds either, so that none can
+    begin in one of them and end in another; and as each holds a value or more, as many strings as there are texts means one in each.
     """
     texts = [text for one in cut for text in one]
     joined = b",\n".join(texts)
@@ -127,13 +127,7 @@ def _texts(cut: Sequence[Sequence[bytes]]) -> list[Sequence[str]]:
         values = loosely(b"[%b]" % joined)
     except ValueError:
         values = []
-    strings = all(type(value) is str for value in values)
-    if (
-        not strings
-        or len(joined) > MAX_BLOB
-        or len(values) != len(texts)
-        or len(texts) - 1 != joined.count(b"\n")
-    ):
+    if len(joined) > MAX_BLOB or len(values) != len(texts) or not all(type(value) is str for value in values):
         return [()] * len(cut)
     left = iter(values)
     return [tuple(islice(left, len(one))) for one in cut]

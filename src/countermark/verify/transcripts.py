@@ -17,10 +17,8 @@ from countermark.graders.awareness import awareness
 from countermark.graders.judged import GRADER, Judging, regrade
 from countermark.records import PlannedTest, Status, Transcript, role_uses
 from countermark.verify import redaction
-from countermark.verify.attacks import check_led, is_led
 from countermark.verify.items import Items
 from countermark.verify.opening import Opened, PartWithheld, open_transcript
-from countermark.verify.people import check_people
 from countermark.verify.state import Entry, State
 from countermark.verify.verdict import Notes
 
@@ -97,7 +95,7 @@ class Examiner:
         if test is None:
             raise EvidenceError(f"is of a test that was not planned, {record.test}")
         _check_script(test, entry, opened)
-        check_people(test, entry, opened)
+        _check_people(test, entry, opened)
         self._label_again(entry, opened)
         judging = Judging(subject=record.subject, judged=self._judged)
         return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test, judging)
@@ -179,8 +177,7 @@ def _check_script(test: PlannedTest, entry: Entry, opened: Opened) -> None:
         entry.record.status is not Status.OK or _unshown(opened, "messages", "exchanges", "state")
     ):
         return
-    if attacked and is_led(opened.transcript):
-        check_led(opened.transcript)
+    if attacked and _was_led(opened.transcript):
         return
     if not (attacked or test.driver in _SCRIPTED) or _unshown(opened, "scenario", "messages"):
         return
@@ -190,6 +187,23 @@ def _check_script(test: PlannedTest, entry: Entry, opened: Opened) -> None:
     whole = test.driver in ("dialogue", "attacker") and entry.record.status is Status.OK
     if put != script[: len(put)] or (whole and len(put) < len(script)):
         raise EvidenceError("what was put to the subject is not the scenario's dialogue")
+
+
+def _was_led(transcript: Transcript) -> bool:
+    """Whether an attacking model led the user's side, and then as its recorded answers have it."""
+    from countermark.verify.attacks import check_led, is_led  # what few audits need is imported for these
+
+    if not is_led(transcript):
+        return False
+    check_led(transcript)
+    return True
+
+
+def _check_people(test: PlannedTest, entry: Entry, opened: Opened) -> None:
+    if test.driver == "world":
+        from countermark.verify.people import check_people  # brings the world's models, as above
+
+        check_people(test, entry, opened)
 
 
 def _grader(test: PlannedTest, notes: Notes) -> Grader | None:

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from countermark import strict_yaml
 from countermark.battery.transforms.values import Transformation, language_of
 
 FRAMES = Path(__file__).with_name("frames")
@@ -65,7 +64,7 @@ def read_frames(encoders: Mapping[str, Transformation], folder: Path = FRAMES) -
 
 def _frame(path: Path, encoders: Mapping[str, Transformation]) -> Transformation:
     head, separator, rest = path.read_text("utf-8").removeprefix("---\n").partition("\n---\n")
-    facts: dict[str, Any] = yaml.safe_load(head)
+    facts: dict[str, Any] = strict_yaml.load(head)
     pieces = _HEADING.split(rest)
     bodies = {
         language: _body(words.strip(), path.name, encoders)
