@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -100,6 +101,15 @@ WORDS = [
     "water.\n",
 ]
 GRADER = load_grader("refusal")
+ONCE = """
+import sys
+from pathlib import Path
+from countermark.evidence import TrustPolicy
+from countermark.verify import verify
+trust = TrustPolicy(roles={"auditor": frozenset(sys.argv[2:])})
+sys.exit(sum(stage.state == "ok" for stage in verify(Path(sys.argv[1]), trust=trust).stages[:9]) != 8)
+"""
+"""What a process does that verifies one audit and is gone: Python's start and all imports are its own."""
 
 
 def prose(source: random.Random, size: int) -> str:
@@ -297,10 +307,11 @@ def report_audit(directory: Path, transcripts: int, size: int, rounds: int) -> N
     rows = [
         ("sha256sum", best(rounds, lambda: subprocess.run(["sha256sum", *names], check=True, stdout=subprocess.DEVNULL))),
         ("verify without grading", best(rounds, lambda: _without_grading(lambda: verify(directory, trust=trust)))),
-        ("grades given again", measured(grading)),
-        ("verify", measured(lambda: verify(directory, trust=trust))),
+        ("grades given again", best(rounds, grading)),
+        ("verify", best(rounds, lambda: verify(directory, trust=trust))),
+        ("verify in a process of its own", best(rounds, lambda: _once(directory))),
     ]  # fmt: skip
-    print(f"{len(names)} files, {total / 1e6:.1f} MB; the first two are the best of {rounds}")
+    print(f"{len(names)} files, {total / 1e6:.1f} MB; each is the best of {rounds}")
     _print(rows)
     print(f"  grading, {GRADER.reference}: {rows[2][1][0] / transcripts * 1e3:.2f} ms CPU a transcript")
 
@@ -340,6 +351,10 @@ def _print(rows: list[tuple[str, tuple[float, float]]]) -> None:
     base = rows[0][1][0]
     for name, (cpu, wall) in rows:
         print(f"  {name:36} {cpu:6.2f} s CPU {wall:6.2f} s wall {cpu / base:6.1f} x sha256sum")
+
+
+def _once(directory: Path) -> None:
+    subprocess.run([sys.executable, "-c", ONCE, str(directory), KEY.public.fingerprint], check=True)
 
 
 def _without_grading(work: Callable[[], object]) -> None:

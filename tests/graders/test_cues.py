@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from countermark.graders import phrases
 from countermark.graders.cues import keys_of, text_needs, word_needs
 from countermark.graders.phrases import Pattern, patterns
+from countermark.graders.reply import Reply, language_known, plain
 
 KINDS = [kind for kind in phrases._sources() if not kind.endswith("question") and kind != "plain_no"]
 PATTERNS = [pattern for kind in KINDS for pattern in patterns(kind)]
@@ -72,3 +73,32 @@ def test_most_phrases_need_something_and_japanese_ones_need_japanese() -> None:
 def test_keys_are_the_beginnings_of_words(text: str) -> None:
     assert all(len(key) <= 4 and key.isascii() for key in keys_of(text.lower()))
     assert keys_of("don't recommend") == {"don", "t", "reco"}
+
+
+PIECES = [
+    "und",
+    "der",
+    "nicht",
+    "les",
+    "Les",
+    "dans",
+    "para",
+    "the",
+    "a",
+    "*",
+    "_",
+    "'",
+    "```",
+    "\n",
+    ".",
+    " ",
+    "é",
+    "は",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_what_the_keys_tell_of_a_language_its_words_would_have_told(pieces: list[str]) -> None:
+    for said in (" ".join(pieces), "".join(pieces)):
+        text = plain(said)
+        assert language_known(text, Reply(text).keys) == language_known(text)

@@ -1,6 +1,7 @@
 """Kinds of phrases, read from `refusal_phrases.yaml` and looked for in sentences, the cheap questions first."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -49,13 +50,14 @@ class Finder:
 
     Args:
         text: In lower case; no sentence asked about may hold a word or a Japanese text that this does not.
+        keys: The text's keys, and any others.
     """
 
     __slots__ = ("_keys", "_kinds", "_near", "_text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, keys: Needs) -> None:
         self._text = text
-        self._keys = keys_of(text)
+        self._keys = keys
         self._kinds: dict[str, list[Pattern]] = {}
         index = _index()
         near = index.keys() & self._keys
@@ -149,6 +151,12 @@ def _sources() -> Mapping[str, list[str]]:
 
 def _filled(pattern: str, lists: Mapping[str, str]) -> str:
     return re.sub(r"\{([a-z_]+)\}", lambda place: lists[place.group(1)], pattern)
+
+
+@cache
+def keys_of_words(name: str) -> Mapping[str, int]:
+    """Keys of a set of whole words, each with how many of them have it."""
+    return Counter(key for word in words(name) for key in keys_of(word))
 
 
 @cache

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from countermark.graders.cues import Needs, keys_of
-from countermark.graders.phrases import GAP, Finder, without, words
+from countermark.graders.phrases import GAP, Finder, keys_of_words, without, words
 
 _HEAD, _TAIL, SENTENCE = 32_000, 8_000, 500
 _LANGUAGE, _SEVERAL = 4000, 3
@@ -123,7 +123,17 @@ class Reply:
     @cached_property
     def _finder(self) -> Finder:
         """Knows which phrases may stand in the sentences, since these hold no word that the text does not."""
-        return Finder(_unmarked(self._text).lower())
+        return Finder(_unmarked(self._text).lower(), self.keys)
+
+    @cached_property
+    def keys(self) -> Needs:
+        """Keys of the text as it stands and without the marks of emphasis."""
+        keys = keys_of(self._text.lower())
+        return (
+            keys
+            if "*" not in self._text and "_" not in self._text
+            else keys | keys_of(_unmarked(self._text).lower())
+        )
 
     def may_hold(self, *kinds: str) -> list[str]:
         """Those of the kinds of which any sentence may be, as far as the words of the reply tell."""
@@ -203,7 +213,8 @@ def _introduce(sentences: Sequence[Sentence], finder: Finder) -> None:
         for sentence in sentences:
             sentence.folded = without("exempt", sentence.folded)
         # Blanking out may leave half a word, which the reply did not hold.
-        finder = Finder("\n".join(sentence.folded for sentence in sentences))
+        told = "\n".join(sentence.folded for sentence in sentences)
+        finder = Finder(told, keys_of(told))
     head = None
     for sentence in sentences:
         sentence.finder = finder
@@ -282,10 +293,17 @@ def holds_words(text: str) -> bool:
     return _WORD.search(text) is not None or _WIDE.search(text) is not None
 
 
-def language_known(text: str) -> bool:
-    """Whether a plain text is in English or Japanese, or in no language in particular."""
+def language_known(text: str, keys: Needs | None = None) -> bool:
+    """Whether a plain text is in English or Japanese, or in no language in particular.
+
+    Args:
+        text: What `plain` has made plain.
+        keys: The keys of the text in lower case, where they are known: they spare a look at the words of most texts.
+    """
     prose = (_FENCE.sub(" ", text) if "```" in text else text)[:_LANGUAGE]
     if prose.isascii():
+        if keys is not None and _count_of("foreign", keys) < _SEVERAL:
+            return True
         pieces = prose.translate(
             _SPACES
         ).split()  # As many words as there are, or more: "isn't" counts twice.
@@ -298,6 +316,12 @@ def language_known(text: str) -> bool:
     if _latin(found) + wide < len(found) / 2:
         return False
     return wide > 0 or not _foreign(found)
+
+
+def _count_of(name: str, keys: Needs) -> int:
+    """How many of a set of words a text with these keys may hold."""
+    known = keys_of_words(name)
+    return sum(known[key] for key in known.keys() & keys)
 
 
 def _latin(found: Sequence[str]) -> int:
