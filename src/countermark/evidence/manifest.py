@@ -43,6 +43,8 @@ def hash_file(path: Path | str, *, name: str = "") -> str:
         most = min(status.st_size + 1, _CHUNK)  # no more memory than the file needs
         while chunk := os.read(descriptor, most):
             hashed.update(chunk)
+            if len(chunk) < most:
+                break  # a plain file's end, without asking once more
     except OSError as error:
         raise UnsafePath(name or str(path), f"cannot be read ({error.strerror})") from error
     finally:
