@@ -205,7 +205,8 @@ def make_plan(directory: Path, items: int) -> Plan:
          "battery": "toy@1-A", "seed": {"auditor": SEED.auditor.commitment}, "tests": [test], "subjects": subjects, "rules": {}}
     )  # fmt: skip
     write_atomic(directory / "plan/plan.json", encode(plan.model_dump(mode="json", by_alias=True)))
-    sign_part(directory / "plan", KEY, PLAN_TYPE, {"audit": AUDIT})
+    facts = {"audit": AUDIT, "plan_sha256": digest((directory / "plan/plan.json").read_bytes())}
+    sign_part(directory / "plan", KEY, PLAN_TYPE, facts)
     return plan
 
 
@@ -221,7 +222,8 @@ def make_draw(directory: Path, items: int) -> Draw:
     )
     write_atomic(directory / DRAW, encode(draw.model_dump(mode="json", by_alias=True)))
     write_atomic(directory / LEAVES, format_leaves({TEST: item_leaves(SEED.value, TEST, drawn)}))
-    sign_part(directory / "draw", KEY, DRAW_TYPE, {"audit": AUDIT})
+    origin = log_origin(AUDIT, (directory / DRAW).read_bytes())
+    sign_part(directory / "draw", KEY, DRAW_TYPE, {"audit": AUDIT, "origin": origin})
     write_atomic(directory / REVEALED, SEED.to_bytes())
     return draw
 

@@ -345,7 +345,8 @@ class Audit:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                 found[path.relative_to(self.root).as_posix()] = digest
         if not {MANIFEST, SIGNATURES} & set(found):
-            raise Unreadable("this is no sealed audit")
+            was_sealed = {"VERIFY.txt", "keys/auditor.pub.pem"} & set(found)
+            raise Broken("its seal is gone") if was_sealed else Unreadable("this is no sealed audit")
         self.digests = found
         return f"{self.check_manifest('')} files are those of the manifest"
 

@@ -24,7 +24,7 @@ from countermark.analysis import (
     span,
     totals,
 )
-from countermark.canonical import decode, digest, encode
+from countermark.canonical import InvalidJson, decode, digest, encode
 from countermark.evidence import (
     EvidenceLog,
     Nonce,
@@ -44,10 +44,11 @@ from countermark.evidence import (
     to_parts,
     write_manifest,
 )
-from countermark.evidence.directory import DRAW
+from countermark.evidence.directory import DRAW, PLAN
 from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE
 from countermark.evidence.items import LEAVES
 from countermark.evidence.lines import read_blob
+from countermark.evidence.manifest import hash_file
 from countermark.evidence.parts import parse_blob
 from countermark.evidence.unwitnessed import read_unwitnessed
 from countermark.files import slug, write_atomic
@@ -88,6 +89,28 @@ class Bench:
     attempts: Callable[[list[tuple[TrialRecord, Transcript]]], None] = lambda _: None
     report: Callable[[dict[str, Any]], None] = lambda _: None
     predicate: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sign_plan(directory: Path, key: SigningKey) -> None:
+    """Sign plan/ as it lies there."""
+    facts = {"audit": _audit(directory), "plan_sha256": hash_file(directory / PLAN, name=PLAN)}
+    sign_part(directory / "plan", key, PLAN_TYPE, facts)
+
+
+def sign_draw(directory: Path, key: SigningKey) -> None:
+    """Sign draw/ as it lies there."""
+    audit = _audit(directory)
+    facts = {"audit": audit, "origin": log_origin(audit, (directory / DRAW).read_bytes())}
+    sign_part(directory / "draw", key, DRAW_TYPE, facts)
+
+
+def _audit(directory: Path) -> str:
+    """The audit that the plan names; where that is rubbish, the factory's own."""
+    try:
+        value = decode((directory / PLAN).read_bytes())
+        return str(value["audit"])
+    except (InvalidJson, LookupError, TypeError):
+        return AUDIT
 
 
 def scenarios(count: int = ITEMS) -> list[Scenario]:
@@ -207,7 +230,7 @@ def write_draw(directory: Path, key: SigningKey = KEY) -> str:
     write_atomic(directory / DRAW, data)
     drawn = [to_json(one) for one in scenarios()]
     write_atomic(directory / LEAVES, format_leaves({TEST: item_leaves(SEED.value, TEST, drawn)}))
-    sign_part(directory / "draw", key, DRAW_TYPE, {"audit": AUDIT})
+    sign_draw(directory, key)
     write_atomic(directory / REVEALED, SEED.to_bytes())
     return log_origin(AUDIT, data)
 
@@ -236,7 +259,7 @@ def make_audit(directory: Path, bench: Bench | None = None) -> Path:
     document = plan_document(digests)
     bench.plan(document)
     write_atomic(directory / "plan/plan.json", encode(document))
-    sign_part(directory / "plan", bench.key, PLAN_TYPE, {"audit": AUDIT})
+    sign_plan(directory, bench.key)
     origin = write_draw(directory, bench.key)
     made = attempts()
     bench.attempts(made)
@@ -303,9 +326,9 @@ def reseal(directory: Path, key: SigningKey = KEY) -> None:
     for folder in sorted((directory / "pack").iterdir()):
         write_manifest(folder)
     if (directory / "plan").is_dir():
-        sign_part(directory / "plan", key, PLAN_TYPE, {"audit": AUDIT})
+        sign_plan(directory, key)
     if (directory / "draw").is_dir():
-        sign_part(directory / "draw", key, DRAW_TYPE, {"audit": AUDIT})
+        sign_draw(directory, key)
     seal(directory, key, sealed_facts(directory))
 
 

@@ -24,14 +24,23 @@ from audit_factory import (
     rebuild_log,
     reseal,
     sealed_facts,
+    sign_plan,
     write_draw,
 )
 from countermark import canonical
-from countermark.evidence import PublicKey, SigningKey, add_cosignature, cosign, seal, sign_part
+from countermark.evidence import (
+    PublicKey,
+    SigningKey,
+    add_cosignature,
+    cosign,
+    open_statement,
+    seal,
+    sign_part,
+)
 from countermark.evidence.cosigned import COSIGNED, WITNESS_KEYS
 from countermark.evidence.countersign import countersign
 from countermark.evidence.directory import AUDITOR_KEY, DRAW, HOW_TO_CHECK, PLAN, REPORT, TRIALS
-from countermark.evidence.dsse import PLAN_TYPE
+from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE, REPORT_TYPE
 from countermark.evidence.lines import blob_name
 from countermark.evidence.manifest import MANIFEST, SIGNATURES
 from countermark.evidence.seed import Nonce
@@ -160,7 +169,7 @@ def plan(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
         document = read_json(audit / PLAN)
         change(document)
         (audit / PLAN).write_bytes(canonical.encode(document))
-        sign_part(audit / "plan", KEY, PLAN_TYPE, {"audit": AUDIT})
+        sign_plan(audit, KEY)
         write_draw(audit)
         rebuild_log(audit, log_pairs(audit))
         shutil.rmtree(audit / WITNESS_KEYS)
@@ -277,6 +286,52 @@ def second_run(audit: Path) -> None:
     reseal(audit)
 
 
+def seed_gone(audit: Path) -> None:
+    """Without it nobody can tell which scenarios were drawn, nor in which order they had to run."""
+    shutil.rmtree(audit / "reveal")
+    conform(audit)
+
+
+def sealed_with(**facts: object) -> Callable[[Path], None]:
+    """A seal that says something else beside what it is over."""
+
+    def apply(audit: Path) -> None:
+        said = decode_statement(audit / SIGNATURES)
+        sign_part(audit, KEY, REPORT_TYPE, said | facts)
+
+    return apply
+
+
+def signed_with(part: str, kind: str, **facts: object) -> Callable[[Path], None]:
+    """A statement over a part that says something else of it; everything sealed again."""
+
+    def apply(audit: Path) -> None:
+        sign_part(audit / part, KEY, kind, decode_statement(audit / part / SIGNATURES) | facts)
+        seal(audit, KEY, sealed_facts(audit))
+
+    return apply
+
+
+def decode_statement(path: Path) -> dict[str, Any]:
+    return dict(open_statement(path.read_bytes(), [KEY.public]).predicate)
+
+
+def laid_in(name: str, data: bytes = b"{}") -> Callable[[Path], None]:
+    """A file that the auditor seals along."""
+
+    def apply(audit: Path) -> None:
+        (audit / name).parent.mkdir(parents=True, exist_ok=True)
+        (audit / name).write_bytes(data)
+        reseal(audit)
+
+    return apply
+
+
+def how_to_check_gone(audit: Path) -> None:
+    (audit / HOW_TO_CHECK).unlink()
+    sign_part(audit, KEY, REPORT_TYPE, decode_statement(audit / SIGNATURES))
+
+
 INSIDERS = (
     Mutation(what="a statement of another kind as the seal", do=plan_as_seal, stage=2, named=SIGNATURES),
     Mutation(what="a plan that owes a developer's countersignature, without it", do=plan(lambda document: document["seed"].update(developers=["d" * 64])), stage=4, named=f"plan/{SIGNATURES}"),
@@ -295,6 +350,18 @@ INSIDERS = (
     Mutation(what="a bad number withheld", do=report(lambda document: finding(document).update(rate=None, interval=None, withheld="too few graded", covered=None)), stage=8, named=REPORT),
     Mutation(what="a finding left out", do=report(lambda document: document["findings"].pop()), stage=8, named=REPORT),
     Mutation(what="a finding added", do=report(lambda document: document["findings"].append(finding(document))), stage=8, named=REPORT),
+    Mutation(what="the seed not revealed, and no list withholds it", do=seed_gone, stage=4, named="reveal/seed.json"),
+    Mutation(what="a seal that commits to other numbers for copies to come", do=sealed_with(numbers_sha256="0" * 64), stage=8, named=REPORT),
+    Mutation(what="a seal with a word of its own", do=sealed_with(verdict="safe"), stage=4, named=SIGNATURES, code=4),
+    Mutation(what="a plan signed for another audit", do=signed_with("plan", PLAN_TYPE, audit="f" * 32), stage=4, named=f"plan/{SIGNATURES}"),
+    Mutation(what="a draw signed for another log", do=signed_with("draw", DRAW_TYPE, origin="elsewhere"), stage=4, named=f"draw/{SIGNATURES}"),
+    Mutation(what="another key beside the plan", do=laid_in("plan/auditor.pub.pem", OTHER_KEY.public.pem), stage=4, named="plan/auditor.pub.pem"),
+    Mutation(what="a ciphertext where nothing is withheld", do=laid_in(f"{RUN}/sealed/00000003.age"), stage=4, named=f"{RUN}/sealed/00000003.age", code=4),
+    Mutation(what="VERIFY.txt left out", do=how_to_check_gone, stage=4, named=HOW_TO_CHECK, code=4),
+    Mutation(what="a truth value spelled as text in the plan", do=plan(lambda document: document["subjects"][0].update(simulation="true")), stage=4, named=PLAN, code=2),
+    Mutation(what="a number spelled as text in the report", do=report(lambda document: finding(document).update(k=str(finding(document)["k"]))), stage=8, named=REPORT, code=2),
+    Mutation(what="a witness of its own naming in the report", do=report(lambda document: document["evidence"].update(binding="attested by hardware")), stage=8, named=REPORT),
+    Mutation(what="words for an amount", do=report(lambda document: next(iter(document["totals"].values())).update(cost_usd="none to speak of")), stage=8, named=REPORT),
     Mutation(what="a quotation nobody said", do=report(lambda document: document["events"][0]["messages"][-1].update(content="I refuse.")), stage=8, named=REPORT),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from countermark.drivers import Talk
@@ -129,6 +129,13 @@ SAID = st.sampled_from(["<mail>common words</mail>", "<silence/>", f"<mail>{'com
     st.lists(st.lists(STEPS, max_size=4), max_size=10),
     st.lists(SAID, min_size=1, max_size=4).filter(lambda all_: "hm" not in all_),
 )
+@example(
+    [
+        [("send_mail", {"to": "ada@desk.example", "subject": "s", "body": "common words?"})],
+        [("write_file", {"path": "N-2", "text": "common"}), ("search", {"text": "N-2"})],
+    ],
+    ["<mail>common words</mail>"],
+)  # a file with a mail's name
 def test_whatever_the_subject_does_an_honest_trial_holds(steps: list[Any], answers: list[str]) -> None:
     check(play(*(act(*turn) if turn else said("Hm.") for turn in steps), answers=tuple(answers)))
 

@@ -105,6 +105,15 @@ def test_a_key_twice_or_no_text_is_refused(was: bytes) -> None:
     assert opened(stored.replace(b'"CONTENT"', was)) == "refused"
 
 
+@pytest.mark.parametrize("end", [b"null!", b"nullnull", b'"r"!', b"1}", b"null"])
+def test_an_exchange_ends_where_it_ends(end: bytes) -> None:
+    data = b'{"request":"{}","response":"{}","request_id":' + end
+    sound = b'{"request":"{}","response":"{}","request_id":null}'
+    assert [one.request for one in reading._exchanges([sound])] == ["{}"]
+    with pytest.raises(InvalidJson):
+        list(reading._exchanges([data]))
+
+
 @given(TRANSCRIPTS)
 def test_heads_of_either_spelling(transcript: Transcript) -> None:
     parts = to_parts(transcript)

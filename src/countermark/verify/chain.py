@@ -1,31 +1,55 @@
 """Stage 4: seal, plan, packs and run belong together."""
 
 import re
+from datetime import datetime
 from typing import TypeVar
 
 from countermark.canonical import InvalidJson, decode, encode
-from countermark.evidence.directory import DRAW, HOW_TO_CHECK, PLAN, REPORT, RUN, how_to_check, log_origin
+from countermark.evidence.directory import (
+    AUDITOR_KEY,
+    DRAW,
+    HOW_TO_CHECK,
+    PLAN,
+    REPORT,
+    RUN,
+    how_to_check,
+    log_origin,
+)
 from countermark.evidence.items import LEAVES, MAX_LEAVES, parse_leaves
 from countermark.evidence.late import may_lie_beside
-from countermark.evidence.manifest import MANIFEST
+from countermark.evidence.manifest import MANIFEST, SIGNATURES
 from countermark.evidence.merkle import root_of
+from countermark.evidence.withholding import ORIGINAL
 from countermark.files import read_capped
 from countermark.records import Draw, Plan, PlannedSubject, PlannedTest
 from countermark.verify import countersigned
-from countermark.verify.packs import check_received
+from countermark.verify.packs import RECEIVED, check_received
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
 Written = TypeVar("Written", Plan, Draw)
-MAX_PLAN = 64 * 1024 * 1024
+MAX_PLAN = 16 * 1024 * 1024
 MAX_SLOTS = 50_000_000
 _MAX_METRICS, _MAX_CAPS = 40, 200_000
+_SEALED = {
+    "origin",
+    "size",
+    "root",
+    "plan_sha256",
+    "report_sha256",
+    "numbers_sha256",
+    "original",
+    "redaction_sha256",
+}
+_PLAN_KEY = "plan/auditor.pub.pem"
+_CIPHER = re.compile(r"evidence/run-1/sealed/[0-9]{8,}\.age")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _PART = re.compile(
     r"MANIFEST\.sha256|signatures\.intoto\.jsonl|VERIFY\.txt|trials\.parquet|keys/(auditor|witness/[0-9a-f]{64})\.pub\.pem"
     r"|pack/[^/]+/.+|plan/(plan\.json|auditor\.pub\.pem|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
     r"|draw/(draw\.json|items\.json|MANIFEST\.sha256|signatures\.intoto\.jsonl)|reveal/(seed\.json|items\.jsonl)"
-    r"|redaction/(redaction\.json|(original|superseded/[1-9][0-9]?)/.+)|evidence/run-1/sealed/[0-9]{8,}\.age"
+    r"|redaction/(redaction\.json|original/(MANIFEST\.sha256|signatures\.intoto\.jsonl))"
+    r"|redaction/superseded/[1-9][0-9]?/(redaction\.json|MANIFEST\.sha256|signatures\.intoto\.jsonl)"
     r"|evidence/run-1/(records\.jsonl|identity\.jsonl|unwitnessed\.jsonl|inflight\.jsonl|(blobs|checkpoints|cosigned)/[^/]+)"
     r"|report/(report\.json|index(\.[a-z]{2})?\.html|exports/.+)"
 )
@@ -46,6 +70,7 @@ def check(state: State, notes: Notes) -> None:
         notes.wrong(
             f"the seal is of the log {state.seal.predicate.get('origin')!r}, {PLAN} and {DRAW} make {state.origin!r}"
         )
+    _check_stated(state, notes)
     _check_packs(state, notes)
     countersigned.check(state, notes)
     _check_layout(state, notes)
@@ -58,13 +83,45 @@ def _check_layout(state: State, notes: Notes) -> None:
     for name in sorted(state.files):
         if name.startswith("evidence/") and not name.startswith(f"{RUN}/"):
             notes.wrong(f"{name}: lies outside {RUN}, the one run that is reported")
-        elif not (_PART.fullmatch(name) or may_lie_beside(name)):
+        elif not (_is_part(state, name) or may_lie_beside(name.removeprefix(f"{ORIGINAL}/"))):
             notes.partial(f"{name}: is no part of an audit; sealed with it, and checked by nothing")
     assert state.key is not None
-    if HOW_TO_CHECK in state.files and read_capped(state.root / HOW_TO_CHECK) != how_to_check(state.key):
+    if HOW_TO_CHECK not in state.files:
+        notes.partial(f"{HOW_TO_CHECK}: is missing")
+    elif read_capped(state.root / HOW_TO_CHECK) != how_to_check(state.key):
         notes.partial(
             f"{HOW_TO_CHECK}: is not the text this version writes; do not run what stands in it unread"
         )
+
+
+def _is_part(state: State, name: str) -> bool:
+    """A ciphertext is part of a redacted copy alone: elsewhere there is nothing withheld that it could be of."""
+    return _PART.fullmatch(name) is not None or (
+        state.redaction is not None and _CIPHER.fullmatch(name) is not None
+    )
+
+
+def _check_stated(state: State, notes: Notes) -> None:
+    """What else the statements say: plan and draw are those of this audit, and a seal says nothing that nothing checks."""
+    assert state.plan is not None
+    assert state.seal is not None
+    due = {
+        "plan/": {"audit": state.plan.audit, "plan_sha256": state.digests[PLAN]},
+        "draw/": {"audit": state.plan.audit, "origin": state.origin},
+    }
+    for part, facts in due.items():
+        said = state.statements[part].predicate if part in state.statements else facts
+        for name in sorted(said.keys() | facts.keys()):
+            if said.get(name) != facts.get(name):
+                notes.wrong(
+                    f"{part}{SIGNATURES}: its {name} is {said.get(name)!r}, it should be {facts.get(name)!r}"
+                )
+    if _PLAN_KEY in state.files and read_capped(state.root / _PLAN_KEY) != read_capped(
+        state.root / AUDITOR_KEY
+    ):
+        notes.wrong(f"{_PLAN_KEY}: is another key than {AUDITOR_KEY}")
+    for name in sorted(state.seal.predicate.keys() - _SEALED):
+        notes.partial(f"{SIGNATURES}: the seal says {name!r}, which nothing here checks")
 
 
 def _check_seal(state: State, notes: Notes) -> None:
@@ -88,7 +145,7 @@ def _parsed(state: State, notes: Notes, name: str, kind: type[Written]) -> Writt
     try:
         data = read_capped(state.root / name, max_bytes=MAX_PLAN, name=name)
         value = decode(data, max_bytes=MAX_PLAN, floats=False)
-        found = kind.model_validate(value)
+        found = kind.model_validate_json(data, strict=True)  # "4" is no number, and "yes" no truth value
     except InvalidJson as error:
         notes.malformed(f"{name}: {error}")
         return None
@@ -133,6 +190,8 @@ def _read_leaves(state: State, notes: Notes) -> None:
         notes.wrong(f"{LEAVES}: is missing")
         return
     state.leaves = parse_leaves(read_capped(state.root / LEAVES, max_bytes=MAX_LEAVES, name=LEAVES))
+    for name in sorted(state.leaves.keys() - {test.id for test in state.plan.tests}):
+        notes.wrong(f"{LEAVES}: holds leaves of {name}, which is not planned")
     for test in state.plan.tests:
         own = state.leaves.get(test.id, [])
         if len(own) != test.items or root_of(own).hex() != state.draw.items.get(test.id):
@@ -156,10 +215,17 @@ def _check_plan(state: State, notes: Notes) -> None:
         if sum(test.arms.values()) != test.items:
             notes.malformed(f"{PLAN}: {test.id}: its arms do not add up to its items")
         _check_metrics(state.plan, test, notes)
-    if not _TIME.fullmatch(state.plan.created):
+    if not _is_time(state.plan.created):
         notes.malformed(f"{PLAN}: /created: {state.plan.created!r} is no time")
     if state.slots > MAX_SLOTS:
         notes.malformed(f"{PLAN}: asks for {state.slots} trials, over the limit of {MAX_SLOTS}")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return _TIME.fullmatch(text) is not None and datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False
 
 
 def _check_metrics(plan: Plan, test: PlannedTest, notes: Notes) -> None:
@@ -195,7 +261,16 @@ def _check_packs(state: State, notes: Notes) -> None:
         check_received(state, notes, name.removesuffix(MANIFEST))
     for subject in state.plan.subjects:
         if subject.pack_digest in held:
-            _check_kind(state, notes, subject, held[subject.pack_digest].removesuffix(MANIFEST))
+            part = held[subject.pack_digest].removesuffix(MANIFEST)
+            _check_kind(state, notes, subject, part)
+            _check_signed(state, notes, subject, part)
+
+
+def _check_signed(state: State, notes: Notes, subject: PlannedSubject, part: str) -> None:
+    """A reader who names developers wants one behind every model; simulations have none."""
+    named = state.trust is not None and state.trust.roles.get("developer")
+    if named and not subject.simulation and f"{part}{RECEIVED}{SIGNATURES}" not in state.digests:
+        notes.stranger(f"{part}: no developer signed it, and your policy names developers")
 
 
 def _check_kind(state: State, notes: Notes, subject: PlannedSubject, part: str) -> None:

@@ -85,6 +85,8 @@ def check(state: State, notes: Notes) -> None:
         say_developer(state, notes, f"plan/: countersigned by {one.signer}", one.signer)
     if SEED in state.files:
         _check_seed(state, notes, {name: one.part for name, one in found.items()})
+    elif state.redaction is None:
+        notes.wrong(f"{SEED}: is missing, and no signed list withholds it")
     else:
         notes.say(
             "the seed is not revealed: which scenarios it draws, and in which order, cannot be replayed"

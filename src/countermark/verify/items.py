@@ -1,5 +1,6 @@
 """The scenarios that transcripts show, held against what the draw committed to."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -29,6 +30,7 @@ class Items:
         self._seed = seed
         self._revealed = revealed
         self._seen: dict[tuple[str, int], bytes] = {}
+        self._unsalted: Counter[str] = Counter()
         self._leaves = {test: dict(enumerate(own)) for test, own in leaves.items()}
         for (test, item), one in revealed.items():
             if one.leaf is not None:
@@ -48,6 +50,7 @@ class Items:
             return
         salt = self._salt(test, item)
         if salt is None:
+            self._unsalted[test] += 1
             return
         leaf = leaf_hash(salt, scenario)
         if self._leaves.setdefault(test, {}).setdefault(item, leaf) != leaf:
@@ -62,6 +65,11 @@ class Items:
             )
         elif root_of(leaves[index] for index in sorted(leaves)).hex() != root:
             notes.wrong(f"{test.id}: its scenarios are not those that the plan committed to")
+        if self._unsalted[test.id]:
+            notes.partial(
+                f"{test.id}: {self._unsalted[test.id]} scenarios that transcripts show are not held against what was drawn: "
+                "neither the seed nor their salts are disclosed"
+            )
 
     def _salt(self, test: str, item: int) -> bytes | None:
         if self._seed is not None:

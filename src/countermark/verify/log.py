@@ -1,5 +1,6 @@
 """Stage 6: the log. Leaves recomputed, checkpoints consistent, every planned slot with exactly one final attempt."""
 
+import re
 from collections.abc import Iterator
 
 from countermark.canonical import InvalidJson
@@ -19,6 +20,10 @@ from countermark.verify.verdict import Notes
 
 _RECORDS = f"{RUN}/records.jsonl"
 _MAX_FAULTS = 100
+_TIME = (
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}\.[0-9]{3}Z"
+)
+_TIMES = re.compile(f"{_TIME} {_TIME}")
 _MAX_NOTES = 100_000
 _SPARED_AT_MOST, _LEAST_RECORDS, _SHORTEST_RECORD = 50, 2_000, 400
 
@@ -75,6 +80,10 @@ def _take(state: State, notes: Notes, slots: Slots, line: LogLine) -> None:
         raise EvidenceError(f"records.jsonl: line {line.seq + 1}: {error}") from error
     if not isinstance(commitment, str):
         raise EvidenceError(f"records.jsonl: line {line.seq + 1}: commits to no transcript")
+    if not (record.started <= record.ended and _TIMES.fullmatch(f"{record.started} {record.ended}")):
+        notes.wrong(
+            f"{_RECORDS}: line {line.seq + 1}: {record.started!r} and {record.ended!r} are no times of begin and end"
+        )
     _tell(notes, (f"line {line.seq + 1}: {fault}" for fault in slots.take(record)))
     state.entries.append(Entry(seq=line.seq, record=record, commitment=commitment))
 

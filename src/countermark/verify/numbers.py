@@ -1,5 +1,6 @@
 """Stage 8: every number recomputed from the records and compared with the report, one by one."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from countermark.analysis import (
@@ -14,7 +15,7 @@ from countermark.analysis import (
     totals,
 )
 from countermark.canonical import InvalidJson, decode, encode
-from countermark.evidence.directory import REPORT, TRIALS
+from countermark.evidence.directory import REPORT, TRIALS, numbers_digest
 from countermark.evidence.identity import hosted_subjects, read_identity
 from countermark.files import read_capped
 from countermark.records import Finding, Plan, Report, TrialRecord
@@ -26,6 +27,8 @@ from countermark.verify.statements import say_statements, wrong_claims, wrong_de
 from countermark.verify.verdict import Notes
 
 MAX_REPORT = 256 * 1024 * 1024
+_ALSO = {"key", "cosigned", "witnesses"}
+_COST = re.compile(r"[0-9]{1,12}\.[0-9]{6}")
 
 
 def check(state: State, notes: Notes) -> None:
@@ -70,19 +73,27 @@ def read_report(state: State, notes: Notes) -> Report | None:
     from pydantic import ValidationError
 
     try:
-        return Report.model_validate(
-            decode(
-                read_capped(state.root / REPORT, max_bytes=MAX_REPORT, name=REPORT),
-                max_bytes=MAX_REPORT,
-                floats=False,
-            )
-        )
+        data = read_capped(state.root / REPORT, max_bytes=MAX_REPORT, name=REPORT)
+        decode(data, max_bytes=MAX_REPORT, floats=False)
+        report = Report.model_validate_json(data, strict=True)  # "4" is no number, and "yes" no truth value
+        if encode(report.model_dump(mode="json", by_alias=True)) != data:
+            notes.malformed(f"{REPORT}: is not spelled as this version writes what it says")
+        _check_numbers_sealed(state, notes, data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         notes.malformed(f"{REPORT}: /{'/'.join(str(part) for part in first['loc'])}: {first['msg']}")
     except InvalidJson as error:
         notes.malformed(f"{REPORT}: {error}")
+    else:
+        return report
     return None
+
+
+def _check_numbers_sealed(state: State, notes: Notes, data: bytes) -> None:
+    """A copy is held against the digest of the numbers that the first seal names: it has to be that of these."""
+    assert state.seal is not None
+    if state.redaction is None and state.seal.predicate.get("numbers_sha256") != numbers_digest(data):
+        notes.wrong(f"{REPORT}: its numbers are not those whose digest the seal names")
 
 
 def _check_findings(state: State, notes: Notes, due: Sequence[Finding], given: Sequence[Finding]) -> None:
@@ -153,6 +164,8 @@ def _check_identity(state: State, notes: Notes, report: Report) -> None:
         optional = name in ("attempts", "slots") and name not in report.evidence
         if not optional and report.evidence.get(name) != value:
             notes.wrong(f"{REPORT}: evidence/{name} is {report.evidence.get(name)!r}, it should be {value!r}")
+    for name in sorted(report.evidence.keys() - facts.keys() - _ALSO):
+        notes.wrong(f"{REPORT}: evidence/{name} is nothing that this version writes or checks")
 
 
 def _unknown(report: Report) -> Iterator[str]:
@@ -173,6 +186,8 @@ def _wrong_totals(plan: Plan, records: Sequence[TrialRecord], report: Report) ->
         for name in sorted(counted.keys() | due[subject].keys()):
             if counted.get(name) != due[subject].get(name):
                 yield f"totals/{subject}/{name} is {counted.get(name)}, recomputed {due[subject].get(name)}"
+        if not _COST.fullmatch(str(given.get("cost_usd", "0.000000"))):
+            yield f"totals/{subject}/cost_usd is no amount"
 
 
 def _exact_sums(

@@ -97,10 +97,10 @@ def _scripted(world: Mapping[str, Any]) -> Iterator[str]:
 
 def _looks(state: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Number of a call and id of a mail that its result shows, whole."""
-    seen: dict[int, list[str]] = {}
+    seen: dict[int, list[tuple[str, str]]] = {}
     for effect in state["effects"]:
         if effect["kind"] in ("mail_read", "file_read"):
-            seen.setdefault(effect["call"], []).append(effect["thing"])
+            seen.setdefault(effect["call"], []).append((effect["kind"], effect["thing"]))
     for call, names in seen.items():
         # A search notes all that it found and shows the first few.
         if (
@@ -108,7 +108,8 @@ def _looks(state: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             and state["actions"][call - 1]["tool"] in _READS
             and len(names) <= MAX_FOUND
         ):
-            yield from ((call, name) for name in names)
+            # A file may have the name of a mail.
+            yield from ((call, name) for kind, name in names if kind == "mail_read")
 
 
 def _check_forwarded(state: Mapping[str, Any], written: Mapping[str, str]) -> None:

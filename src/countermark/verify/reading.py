@@ -108,7 +108,7 @@ def _cut_exchange(data: bytes) -> Sequence[bytes]:
     A quotation mark within a string has a backslash before it, so the marks looked for are those of keys.
     """
     middle, end = data.find(_RESPONSE), data.rfind(_REQUEST_ID)
-    if not data.startswith(_REQUEST) or not 0 < middle < end:
+    if not (data.startswith(_REQUEST) and data.endswith(b"}") and 0 < middle < end):
         return ()
     request, response = data[len(_REQUEST) : middle + 1], data[middle + len(_RESPONSE) - 1 : end + 1]
     request_id = data[end + len(_REQUEST_ID) : -1]

@@ -1,6 +1,7 @@
 """Stages 1 to 3: whose keys, which signatures, and whether every file is the one that was signed."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from countermark.canonical import digest
 from countermark.errors import EvidenceError, InvalidDocument, SignerUnknown, UnsafePath
@@ -34,6 +35,8 @@ from countermark.verify import redaction
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 
+_MOST_TOLD = 1_000
+
 
 def check_trust(state: State, notes: Notes) -> None:
     """Stage 1: read the auditor's claimed key, and ask the reader's policy about it."""
@@ -61,8 +64,10 @@ def check_signatures(state: State, notes: Notes) -> None:
         notes.wrong(f"{SIGNATURES}: cannot be checked without {AUDITOR_KEY}")
         return
     state.seal = _open(state, notes, "", (REPORT_TYPE, REDACTION_TYPE))
-    _open(state, notes, "plan/", (PLAN_TYPE,))
-    _open(state, notes, "draw/", (DRAW_TYPE,))
+    for part, kind in (("plan/", PLAN_TYPE), ("draw/", DRAW_TYPE)):
+        statement = _open(state, notes, part, (kind,))
+        if statement is not None:
+            state.statements[part] = statement
     unsigned = 0
     for part in sorted(_parts(state, "pack/")):
         if f"{part}{SIGNATURES}" in state.files:
@@ -162,10 +167,13 @@ def _check_root(state: State, notes: Notes) -> None:
             f"came after the seal: {', '.join(sorted(beside)[:9])}; what that is worth is stage 10's to say"
         )
         state.later = frozenset(beside)
-    for issue in compare(
+    differences = compare(
         expected, {name: state.digests[name] for name in state.digests if name not in beside}
-    ):
+    )
+    for issue in islice(differences, _MOST_TOLD):
         notes.wrong(str(issue) if issue.file not in state.odd else f"{issue.file}: {state.odd[issue.file]}")
+    if len(differences) > _MOST_TOLD:
+        notes.wrong(f"{MANIFEST}: {len(differences) - _MOST_TOLD} further files differ")
     for name, why in state.odd.items():
         if name not in expected and name not in OUTSIDE:
             notes.wrong(f"{name}: was added, and {why}")

@@ -54,6 +54,8 @@ class State:
     """Stage 1: the auditor's claimed key."""
     seal: Statement | None = None
     """Stage 2: the statement over the root manifest."""
+    statements: dict[str, Statement] = field(default_factory=dict)
+    """Stage 2: the statements over plan/ and draw/, by part."""
     plan: "Plan | None" = None
     """Stage 4."""
     draw: "Draw | None" = None
