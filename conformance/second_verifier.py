@@ -396,10 +396,15 @@ class Audit:
         for name in sorted(changed.keys() | given):
             require(changed.get(name) == given.get(name), f"{name}: changed, and not as the list says")
             require(CHANGES.fullmatch(name), f"{name}: changed, which no list allows")
-        report = read_json(self.read("report/report.json")) | {"events": []}
-        same = sha256(canonical(report).encode()).hex() == self.seal["numbers_sha256"]
-        require(same, "beside its quotations, the report is not the one sealed at first")
+        self.check_numbers_sealed()
         return f"{len(before) - len(changed.keys() & before)} of {len(before)} files as sealed at first, {len(given)} listed"
+
+    def check_numbers_sealed(self):
+        """Beside its quotations, the report is the one whose digest was sealed at first."""
+        report = read_json(self.read("report/report.json"))
+        require(type(report) is dict, "report.json: is no object")
+        same = sha256(canonical(report | {"events": []}).encode()).hex() == self.seal["numbers_sha256"]
+        require(same, "beside its quotations, the report is not the one sealed at first")
 
     def open_part(self, part, kind, line=None, key=None):
         """The predicate signed over the manifest of one part."""
@@ -417,8 +422,10 @@ class Audit:
         """The plan is signed, by developers too where it says so; subjects take planned tests."""
         self.check_manifest("plan/")
         first, *others = self.read("plan/" + SIGNATURES).splitlines(keepends=True)
-        self.open_part("plan/", "audit-plan/v0.1", first)
+        said = self.open_part("plan/", "audit-plan/v0.1", first)
         self.plan = plan = read_json(self.read("plan/plan.json"))
+        due = {"audit": plan["audit"], "plan_sha256": self.digests["plan/plan.json"]}
+        require(said == due, "the plan is signed for another audit")
         self.tests = {test["id"]: test for test in plan["tests"]}
         self.subjects = {subject["id"]: subject for subject in plan["subjects"]}
         once = len(self.tests) == len(plan["tests"]) and len(self.subjects) == len(plan["subjects"])
@@ -462,14 +469,17 @@ class Audit:
     def check_draw(self):
         """The draw is signed and of this plan, and so is the log's name; the seed is that of its parts and makes the queue."""
         self.check_manifest("draw/")
-        self.open_part("draw/", "audit-draw/v0.1")
+        said = self.open_part("draw/", "audit-draw/v0.1")
         self.draw = draw = read_json(self.read("draw/draw.json"))
         require(draw["plan"] == self.digests["plan/plan.json"], "the draw is of another plan")
         require(set(draw["items"]) == set(self.tests), "the draw is of other tests")
         self.origin = f"{self.plan['audit']}/{self.digests['draw/draw.json']}"
         require(self.origin == self.seal["origin"], "the seal is of another audit than plan and draw")
+        due = {"audit": self.plan["audit"], "origin": self.origin}
+        require(said == due, "the draw is signed for another log")
         self.seed = self.queue = None
         if "reveal/seed.json" not in self.digests:
+            require(self.copy, "reveal/seed.json: is missing, and no list withholds it")
             return "the seed is not revealed"
         said = read_json(self.read("reveal/seed.json"))
         parts = [said["auditor"], *sorted(said["developers"], key=commitment)]
@@ -656,6 +666,7 @@ class Audit:
 
     def check_numbers(self):
         """The report repeats plan, draw and log, and every count in every finding is that of the records."""
+        self.check_numbers_sealed()
         report = read_json(self.read("report/report.json"))
         require(repeats(report["plan"], self.plan), "the report's plan is not plan/plan.json")
         require(repeats(report["draw"], self.draw), "the report's draw is not draw/draw.json")
@@ -894,7 +905,11 @@ def main(arguments):
     if len(arguments) not in (1, 2):
         sys.stderr.write("usage: second_verifier.py AUDIT [KEY.pem]\n")
         return 2
-    key = read_key(Path(arguments[1]).read_bytes()) if len(arguments) == 2 else None
+    try:
+        key = read_key(Path(arguments[1]).read_bytes()) if len(arguments) == 2 else None
+    except (Broken, Unreadable, ValueError, OSError) as error:
+        sys.stderr.write(f"{arguments[1]}: is no public key: {error}\n")
+        return 2
     code = verify(Audit(arguments[0], key))
     if not code:
         whose = "the key you gave" if key else "the key in the directory, which whoever made it chose"

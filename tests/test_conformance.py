@@ -30,6 +30,7 @@ from countermark.evidence import (
     seal,
     sign_note,
 )
+from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE
 from countermark.evidence.lines import parse_line
 from countermark.evidence.merkle import verify_consistency, verify_inclusion
 from countermark.evidence.parts import format_blob, parse_blob, to_parts
@@ -41,6 +42,7 @@ from countermark.verify import Verdict, verify
 from countermark.verify.opening import open_transcript
 from second_reader import FOLDER, SECOND, load, second
 from tamper_bench import conform
+from tamper_matrix import sealed_with, signed_with
 
 RUN = "evidence/run-1"
 SOME = battery_of("system/secret_protection", "system/over_refusal", "agentic/guardrail_bypass")
@@ -253,6 +255,10 @@ INSIDERS: dict[str, Callable[[Path], object]] = {
     "a pack that was not planned": sealed_again(
         substitute("pack/reference-reckless/pack.json", b"reckless", b"careful!")
     ),
+    "the seed not revealed": sealed_again(lambda audit: shutil.rmtree(audit / "reveal")),
+    "a plan signed for another audit": signed_with("plan", PLAN_TYPE, audit="f" * 32),
+    "a draw signed for another log": signed_with("draw", DRAW_TYPE, origin="elsewhere"),
+    "other numbers promised to copies": sealed_with(numbers_sha256="0" * 64),
     "a second run": sealed_again(lambda audit: shutil.copytree(audit / RUN, audit / "evidence/run-2")),
 }
 
@@ -334,6 +340,10 @@ def test_the_command_says_whose_key_it_was_and_exits_0_1_2(audit: Path, tmp_path
     assert "the key you gave" in run(SECOND, audit, tmp_path / "auditor.pem").stdout
     (tmp_path / "other.pem").write_bytes(OTHER_KEY.public.pem)
     assert run(SECOND, audit, tmp_path / "other.pem").returncode == 1
+    (tmp_path / "rubbish.pem").write_text("no key")
+    for given in ("rubbish.pem", "none.pem"):
+        refused = run(SECOND, audit, tmp_path / given)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
     assert run(SECOND, tmp_path / "nowhere").returncode == 2
     assert run(SECOND, tmp_path).returncode == 2
     assert run(SECOND).returncode == 2
