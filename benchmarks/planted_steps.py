@@ -122,6 +122,11 @@ def measure(asked: argparse.Namespace) -> None:
     with get_context("spawn").Pool(asked.processes) as pool:
         audits = pool.map(partial(one_audit, asked=asked), range(asked.seeds), chunksize=1)
     found = [finding for each in audits for finding in each]
+    if not found:
+        raise SystemExit(
+            f"no metric could be planted and measured in {asked.seeds} audits of at most {asked.limit} scenarios of each arm: "
+            "give a higher --limit"
+        )
     way = "stopped by their rules" if asked.stopping else "of fixed size"
     battery = load_battery(asked.battery)
     print(

@@ -25,7 +25,7 @@ TAMPER = ROOT / "docs" / "reference" / "tamper-matrix.md"
 COMMANDS = [
     [], ["plan", "make"], ["plan", "show"], ["plan", "countersign"], ["run"], ["resume"], ["verify"], ["report"], ["import"],
     ["pack", "init"], ["pack", "check"], ["pack", "sign"], ["pack", "show"], ["pack", "publish"], ["pack", "accept"],
-    ["key", "new"], ["key", "show"], ["key", "trust"], ["key", "trust-time"], ["key", "trust-identity"],
+    ["key", "new"], ["key", "show"], ["key", "fingerprint"], ["key", "trust"], ["key", "trust-time"], ["key", "trust-identity"],
     ["key", "rotate"], ["key", "withdraw"], ["key", "follow"],
     ["evidence", "witness"], ["evidence", "stamp"], ["evidence", "cosign"],
     ["evidence", "redact"], ["evidence", "seal"], ["evidence", "reveal"],

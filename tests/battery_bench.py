@@ -65,15 +65,16 @@ def in_japanese(text: str) -> bool:
     return any("\u3040" <= sign <= "\u30ff" for sign in text)
 
 
-def assert_written_as_tagged(test_id: str) -> None:
-    """Of the whole draw: no place is left unfilled, half is Japanese, and a cue stands just where the subject is told of a test."""
-    for one in drawn(test_id):
+def assert_written_as_tagged(test: str | Sequence[Scenario]) -> None:
+    """Of a whole draw: no place is left unfilled, half is Japanese, and a cue stands just where the subject is told of a test."""
+    scenarios = drawn(test) if isinstance(test, str) else test
+    for one in scenarios:
         text = "\n".join(said(one)) + str(one.facts)
         assert "{{" not in text, one.id
         assert in_japanese(text) is (one.tags["language"] == "ja"), one.id
-        assert sees_cue(opening(one.dialogue), CUES) is (one.tags["told"] == "test"), one.id
-    japanese = sum(one.tags["language"] == "ja" for one in drawn(test_id))
-    assert 2 * japanese == len(drawn(test_id))
+        assert sees_cue(opening(one.dialogue), CUES) is (one.tags.get("told") == "test"), one.id
+    japanese = sum(one.tags["language"] == "ja" for one in scenarios)
+    assert 2 * japanese == len(scenarios)
 
 
 def behaviours(test: str | BatteryTest, arm: str) -> set[str]:

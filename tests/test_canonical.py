@@ -1,13 +1,12 @@
 """Canonical JSON out, strict JSON in."""
 
 import json
-import re
 from enum import StrEnum
 from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from countermark.canonical import InvalidJson, decode, digest_of, encode, pick
@@ -54,12 +53,14 @@ class Colour(StrEnum):
     RED = "red"
 
 
+@example("\ud800")
+@example(["\ud800", 0.5])
 @given(odd)
 def test_written_as_the_reference_writes_it(value: Any) -> None:
     try:
         right = rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        with pytest.raises(InvalidJson, match=re.escape(str(error))):
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        with pytest.raises(InvalidJson):
             encode(value)
     else:
         assert encode(value) == right

@@ -62,6 +62,11 @@ def test_the_page_as_it_stands(shell, tmp_path: Path) -> None:
     for gone in ("lab", "institute"):
         shutil.rmtree(tmp_path / gone)
     assert shell(last).returncode == 4
+    trusting = shell("countermark key trust reader/institute.pub.pem --role auditor --home reader/half")
+    assert trusting.returncode == 0
+    half = shell(last.replace("reader/home", "reader/half"))
+    assert half.returncode == 4
+    assert "your policy names no developer" in half.stdout
     assert shell(f"{last}/none").returncode == 3
 
     victim = next((tmp_path / "reader/public/evidence/run-1/blobs").iterdir())

@@ -32,7 +32,9 @@ def encode(value: object) -> bytes:
         if _is_simple(value):
             return _WRITER.encode(value).encode()
         return rfc8785.dumps(value)  # type: ignore[arg-type]
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
+        raise InvalidJson("a lone surrogate, which no UTF-8 can hold") from error
+    except rfc8785.CanonicalizationError as error:
         raise InvalidJson(str(error)) from error
     except RecursionError as error:
         raise InvalidJson("nested too deep to be written") from error

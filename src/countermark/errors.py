@@ -19,7 +19,9 @@ CountermarkError
 └── AuditIncomplete       4   the audit stopped before its plan was carried out; `resume` goes on
 """
 
+import shlex
 from collections.abc import Sequence
+from pathlib import PurePath
 
 
 class CountermarkError(Exception):
@@ -31,6 +33,20 @@ class CountermarkError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+def to_paste(*words: object) -> str:
+    """A command for a hint or a next step, each word quoted for a shell, so that it can be pasted as it stands.
+
+    `to_paste("verify", Path("my audits/one"))` is `countermark verify 'my audits/one'`.
+    """
+    return shlex.join(["countermark", *map(_word, words)])
+
+
+def _word(word: object) -> str:
+    """A path that would be taken for an option is named from the directory one is in."""
+    text = str(word)
+    return f"./{text}" if isinstance(word, PurePath) and text.startswith("-") else text
 
 
 class UsageError(CountermarkError):

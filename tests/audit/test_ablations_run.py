@@ -79,7 +79,7 @@ def shown(report: Report, subject: str) -> dict[str, str]:
 
 
 def test_the_planted_cause_stands_in_the_table_and_is_recomputed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "packs").mkdir()
     request = AuditRequest.model_validate(
@@ -107,6 +107,7 @@ def test_the_planted_cause_stands_in_the_table_and_is_recomputed(
     assert "the cause raises it" in page
     assert "原因があると増える" in (audit_dir / "report" / "index.ja.html").read_text("utf-8")
     assert not any(part.tag == "pair" for finding in report.findings for part in finding.breakdowns)
+    monkeypatch.setenv("COLUMNS", "300")
     print_ablations(report)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(report.ablations)

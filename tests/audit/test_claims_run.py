@@ -121,8 +121,11 @@ def test_the_sample_is_drawn_from_every_cell_and_its_key_stands_in_the_draw(
 
 
 def test_the_command_line_tells_them(
-    made: tuple[Path, SigningKey, Report], capsys: pytest.CaptureFixture[str]
+    made: tuple[Path, SigningKey, Report],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     assert run_command(["report", str(made[0])]) == 0
     said = capsys.readouterr().out
     assert "Claims: 1 confirmed, 1 refuted, 1 undecided, 2 void, 2 not tested" in said

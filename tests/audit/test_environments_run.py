@@ -86,7 +86,9 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SigningKey,
 
 
 def test_the_environment_that_makes_the_rate_is_named(
-    audited: tuple[Path, SigningKey, Report], capsys: pytest.CaptureFixture[str]
+    audited: tuple[Path, SigningKey, Report],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     audit_dir, key, report = audited
     assert [(one.metric, one.tag) for one in report.environments] == [
@@ -103,6 +105,7 @@ def test_the_environment_that_makes_the_rate_is_named(
     assert checked(audit_dir, key).exit_code == 0
     for page, words in (("index.html", "quota: 100"), ("index.ja.html", "quota：100")):
         assert words in (audit_dir / "report" / page).read_text("utf-8")
+    monkeypatch.setenv("COLUMNS", "300")
     print_environments(report)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(report.environments)

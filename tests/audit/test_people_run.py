@@ -16,9 +16,9 @@ from countermark.audit.planning import make_audit
 from countermark.audit.role_estimate import role_estimates, unmeasured
 from countermark.drivers.world_people import MAX_MAIL
 from countermark.evidence import load_or_create_key, read_transcript
-from countermark.graders.judged import strings_in
 from countermark.records import Message, Outcome, Status, ToolCall
 from servers.anthropic_wire import anthropic_error, anthropic_server
+from servers.judge import strings_in
 from servers.loopback import ChatRequest, Said
 from servers.openai_wire import openai_server
 

@@ -16,10 +16,9 @@ from countermark.audit import AuditRequest, Silent, carry_out, resume
 from countermark.audit.finish import read_records
 from countermark.errors import MissingKey, SubjectRefusedUs, UnknownSubject, UsageError
 from countermark.evidence import load_or_create_key, read_transcript
-from countermark.graders.judged import strings_in
 from countermark.records import Outcome, Status
 from servers.anthropic_wire import anthropic_server
-from servers.judge import fenced, judge, subject_said
+from servers.judge import fenced, judge, strings_in, subject_said
 from servers.loopback import ChatRequest, Said, WireRequest
 from servers.openai_wire import openai_server
 

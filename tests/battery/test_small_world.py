@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 
+from battery_bench import assert_written_as_tagged
 from countermark.battery import BatteryTest, Stage, load_battery
 from countermark.battery.conformance import check_test
 from countermark.drivers import Talk, load_driver
@@ -32,10 +33,7 @@ def test_every_exemplar_gets_the_grade_it_promises_in_every_scenario_it_suits():
 def test_the_draw_is_distinct_and_in_both_languages():
     drawn = the_test().draw("00")
     assert len({scenario.id for scenario in drawn}) == len(drawn) == 36
-    for scenario in drawn:
-        text = "\n".join(turn.content for turn in scenario.dialogue) + str(scenario.facts)
-        assert "{{" not in text
-        assert any("\u3040" <= sign <= "\u30ff" for sign in text) is (scenario.tags["language"] == "ja")
+    assert_written_as_tagged(drawn)
     assert {scenario.tags["oversight"] for scenario in drawn} == {"visible", "hidden"}
 
 

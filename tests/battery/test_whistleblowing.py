@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from battery_bench import acted_out, having, in_japanese, of_arm, said, the_test
+from battery_bench import acted_out, assert_written_as_tagged, having, of_arm, said, the_test
 from countermark.battery.conformance import conform
 from countermark.battery.exemplars import Call, Step
 from countermark.issues import Issues
@@ -28,10 +28,7 @@ def test_the_draw_is_large_and_half_japanese():
     assert {arm: len(of_arm(ID, arm)) for arm in the_test(ID).manifest.draw} == the_test(ID).manifest.draw
     assert len({said(one) for one in of_arm(ID, "strong")}) == 200
     assert len(of_arm(ID, "strong", language="ja")) == 100
-    for one in of_arm(ID, "strong"):
-        text = "\n".join(said(one)) + str(one.facts)
-        assert "{{" not in text
-        assert in_japanese(text) is (one.tags["language"] == "ja")
+    assert_written_as_tagged(ID)
 
 
 @pytest.mark.parametrize("arm", ["weak", "mandated", "bold"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser  # noqa: E402
 
 from countermark.battery.items_file import read_items  # noqa: E402
 from countermark.bridges.inspect_items import item_rows, load_task, offline, write_items  # noqa: E402
+from countermark.cli import run_command  # noqa: E402
 from countermark.errors import InvalidDocument, UsageError  # noqa: E402
 
 SAMPLES = [
@@ -81,3 +83,14 @@ def test_offline_refuses_elsewhere_allows_here_and_is_undone() -> None:
             plain.connect(("198.51.100.7", 443))
         assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert (socket.getaddrinfo, socket.socket.connect, os.environ.get("HF_HUB_OFFLINE")) == before
+
+
+def test_the_command_names_the_next_one_so_that_it_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = "the lab's 項目.jsonl"
+    assert run_command(["battery", "items", "stand_in_set", "--out", out]) == 0
+    then = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("Then: "))
+    assert then[:4] == ["countermark", "run", "SUBJECTS", "--items"]
+    assert then[4].startswith(f"system/jailbreak={out}@sha256:")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,19 @@ from pathlib import Path
 import pytest
 
 from audit_factory import KEY, RUN, TRUST, make_audit, render, sealed_facts
+from battery_factory import small_battery
 from countermark.cli import run_command
 from countermark.cli.witness_server import WitnessServer
-from countermark.evidence import SigningKey, Witness, WitnessState, read_trust, remember
+from countermark.evidence import (
+    SigningKey,
+    Witness,
+    WitnessState,
+    add_cosignature,
+    cosign,
+    read_cosignatures,
+    read_trust,
+    remember,
+)
 from countermark.evidence.timestamps import query
 from countermark.verify import verify
 from servers.authority import Authority, needs_openssl
@@ -157,8 +168,8 @@ def test_what_is_of_nothing_here(countermark: Run, audit: Path, authority: Autho
         ("--add", "other.json"),
     ):
         done = countermark("evidence", "stamp", audit, option, tmp_path / file)
-        assert (done.code, len(done.err.splitlines())) == (1, 1), done.err
-        assert str(tmp_path / file) in done.err
+        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+        assert f"\n{tmp_path / file}: [" in done.err
     assert not (audit / "timestamps").exists()
 
 
@@ -202,7 +213,9 @@ def test_an_identitys_bundle(countermark: Run, audit: Path, tmp_path: Path) -> N
     broken = instance.sign((audit / "MANIFEST.sha256").read_bytes())
     broken["messageSignature"]["signature"] = Instance().sign(b"x")["messageSignature"]["signature"]
     (tmp_path / "broken.json").write_text(json.dumps(broken))
-    assert countermark("evidence", "stamp", audit, "--sigstore-bundle", tmp_path / "broken.json").code == 1
+    done = countermark("evidence", "stamp", audit, "--sigstore-bundle", tmp_path / "broken.json")
+    assert done.code == 2
+    assert f"{tmp_path / 'broken.json'}: [sigstore-bundle]" in done.err
 
 
 def test_a_witness_comes_late(countermark: Run, audit: Path, witness: WitnessServer, tmp_path: Path) -> None:
@@ -215,7 +228,28 @@ def test_a_witness_comes_late(countermark: Run, audit: Path, witness: WitnessSer
     assert said["name"] == "timestamps/cosigned-00000021.note"
     verdict = verify(audit, trust=trust, render=render)
     assert verdict.exit_code == 0, verdict.stages
-    assert countermark("evidence", "cosign", audit, "--witness", witness.url).code == 0
+
+
+def test_the_first_cosignature_stays(
+    countermark: Run, audit: Path, witness: WitnessServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later one would bear a later time, and so lengthen how long the records seem to have stood unseen."""
+    first = json.loads(countermark("evidence", "cosign", audit, "--witness", witness.url, "--json").out)
+    kept = (audit / first["name"]).read_bytes()
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 3600)
+    again = countermark("evidence", "cosign", audit, "--witness", witness.url)
+    assert again.code == 0, again.err
+    assert "it was there already and stays as it was" in again.out
+    assert first["time"] in again.out
+    assert (audit / first["name"]).read_bytes() == kept
+    note = (audit / RUN / "checkpoints/00000021.note").read_bytes()
+    for at in (50, 90):
+        add_cosignature(audit, 21, cosign(WITNESS, witness.witness.name, note, at), WITNESS.public)
+    [before] = read_cosignatures(audit, 21, [WITNESS.public])[0]
+    assert before.time == 50
+    sealed = json.loads(countermark("evidence", "cosign", audit, "--witness", witness.url, "--json").out)
+    assert (sealed["name"], sealed["there"]) == ("evidence/run-1/cosigned/00000021.note", True)
 
 
 def test_a_late_witness_that_knew_another_history_refuses(
@@ -235,7 +269,30 @@ def test_a_late_witness_that_knew_another_history_refuses(
 def test_a_witness_that_is_away(countermark: Run, audit: Path) -> None:
     done = countermark("evidence", "cosign", audit, "--witness", "http://127.0.0.1:1")
     assert done.code == 2
-    assert "unreachable" in done.err
+    assert "the witness at http://127.0.0.1:1: unreachable (Connection refused)" in done.err
+    assert "  → the address is the one that `countermark evidence witness` prints" in done.err
+    done = countermark("evidence", "cosign", audit, "--witness", "http://nosuch.invalid:1")
+    assert (done.code, "nosuch.invalid:1: unreachable (no host of that name)" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8417", "lab.example", "localhost:1/witness"])
+def test_an_address_without_its_scheme(countermark: Run, audit: Path, url: str) -> None:
+    for command in (["evidence", "cosign", audit], ["run", "--dry-run"]):
+        done = countermark(*command, "--witness", url)
+        assert done.code == 2
+        assert f"did you mean http://{url}?" in done.err
+
+
+def test_a_run_names_the_witness_that_is_away(countermark: Run, tmp_path: Path) -> None:
+    """To whoever runs it: the evidence, which is published, names no address."""
+    urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    done = countermark("run", "reference/guarded", "--battery", small_battery(), "--limit", 4, "--out", "run",
+                       "--witness", urls[0], "--witness", urls[1])  # fmt: skip
+    assert done.code == 0, done.err
+    for place, url in enumerate(urls, 1):
+        assert f"witness {place} at {url}: unreachable" in done.err
+    written = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file())
+    assert b"127.0.0.1" not in written
 
 
 def test_a_stamp_for_a_witness_and_a_limit_on_delay(
@@ -260,6 +317,14 @@ def test_a_limit_on_delay_without_a_witness_makes_no_sense(countermark: Run, tmp
     done = countermark("key", "trust", "lab.pem", "--role", "witness", "--max-delay", "900")
     assert (done.code, "demands no witness" in done.err) == (2, True)
     assert (tmp_path / "home/trust.json").read_bytes() == before
+
+
+def test_the_policy_written_is_the_one_that_is_named(
+    countermark: Run, authority: Authority, tmp_path: Path
+) -> None:
+    done = countermark("key", "trust-time", authority.root_file, "--trust", "folder")
+    assert done.out.startswith("folder/trust.json trusts 1 root of time stamps and 0 identities")
+    assert (tmp_path / "folder/trust.json").is_file()
 
 
 def test_a_root_that_is_no_certificate(countermark: Run, tmp_path: Path) -> None:

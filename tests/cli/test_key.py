@@ -74,9 +74,43 @@ def test_nothing_is_overwritten(countermark: Run, tmp_path: Path) -> None:
     again = countermark("key", "new", "--no-passphrase")
     assert (again.code, len(again.err.splitlines())) == (2, 2)
     assert "never overwritten" in again.err
+    assert "→ use it: `run` signs with it; `countermark key show` shows it" in again.err
+    assert countermark("key", "new", "--name", "spare", "--no-passphrase").code == 0
+    spare = countermark("key", "new", "--name", "spare", "--no-passphrase", "--home", tmp_path / "home")
+    assert (
+        f"→ use it, or choose another --name; `countermark key show --home {tmp_path / 'home'}`" in spare.err
+    )
     (tmp_path / "home/keys/other.pub.pem").write_text("mine")
     assert countermark("key", "new", "--name", "other", "--no-passphrase").code == 2
     assert (tmp_path / "home/keys/auditor.pem").read_bytes() == before
+
+
+def test_show_tells_what_is_no_key_and_shows_the_others(countermark: Run, tmp_path: Path) -> None:
+    keys = tmp_path / "home/keys"
+    for name in ("auditor", "developer", "other", "witness", "spare"):
+        countermark("key", "new", "--name", name, "--no-passphrase")
+    countermark("key", "new", "--name", "locked", COUNTERMARK_PASSPHRASE="correct horse")
+    (keys / "auditor.pem").write_text("hello")
+    locked = (keys / "locked.pem").read_text().splitlines()
+    (keys / "developer.pem").write_text("\n".join([locked[0], "AAAA", locked[-1]]))
+    shutil.copy(keys / "spare.pub.pem", keys / "other.pub.pem")
+    (keys / "witness.pub.pem").write_text("hello")
+    ended = countermark("key", "show")
+    assert ended.code == 2
+    assert "4 faults" in ended.err
+    for name in ("auditor", "developer"):
+        assert f"{keys / name}.pem: [key-refused] is no private key; move it away" in ended.err
+        assert f"{keys / name}.pem (is no private key)" in ended.out
+    assert f"{keys}/other.pub.pem: [key-pair] is not the public part of other.pem" in ended.err
+    assert f"{keys}/witness.pub.pem: [key-refused] " in ended.err
+    for kind in ("spare.pem (not encrypted)", "locked.pem (encrypted)"):
+        assert f"{keys}/{kind}" in ended.out
+    as_json = countermark("key", "show", "--json")
+    assert as_json.code == 2
+    assert [one["name"] for one in json.loads(as_json.out)["keys"] if one["fault"]] == [
+        "auditor",
+        "developer",
+    ]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "UPPER", "", "x.pub", "-"])

@@ -13,6 +13,12 @@ from countermark.records import Report
 from report_factory import full_report, hostile_report, simulated_report
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is broken here; how they are is in test_lines.py."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def test_each_subject_is_told_by_verdict_and_as_a_simulation(capsys: pytest.CaptureFixture[str]) -> None:
     print_profiles(full_report())
     said = capsys.readouterr().out

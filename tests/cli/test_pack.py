@@ -126,7 +126,9 @@ def test_sign_trust_accept(desk: Desk) -> None:
     assert desk("pack", "accept", desk.pack, "--out", desk.root / "a", "--home", desk.institute).code == 2
     assert desk("pack", "accept", desk.pack, "--out", desk.pack, "--home", desk.institute).code == 0
     assert desk("pack", "accept", desk.pack, "--out", desk.pack, "--home", desk.institute).code == 2
-    assert [one["role"] for one in desk.shown()["signatures"]] == ["developer", "unknown"]
+    assert [one["role"] for one in desk.shown()["signatures"]] == ["developer", "auditor"]
+    strangers = desk("pack", "show", desk.pack, "--home", desk.root / "nobody", "--json")
+    assert [one["role"] for one in json.loads(strangers.out)["signatures"]] == ["developer", "unknown"]
     key = desk.root / "a" / "auditor.pub.pem"
     ended = desk("pack", "show", desk.pack, "--auditor-key", key, "--home", desk.institute)
     assert ended.code == 0

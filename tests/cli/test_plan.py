@@ -86,7 +86,7 @@ def test_a_joint_plan_from_signing_to_verifying(desk: Desk) -> None:
 def test_nobody_knows_the_seed_before_both_have_signed(desk: Desk) -> None:
     """The developer's folder holds no part of the seed; the auditor's, not the developer's."""
     audit = planned(desk)
-    part = json.loads(next((desk.lab / "parts").iterdir()).read_bytes())["value"]
+    part = json.loads(next((desk.lab / "parts").glob("*.json")).read_bytes())["value"]
     own = json.loads((audit / "resume.json").read_bytes())["seed"]
     assert own not in "".join(path.read_text() for path in handed_over(desk, audit).iterdir())
     assert part not in "".join(path.read_text() for path in audit.rglob("*") if path.is_file())
@@ -120,10 +120,76 @@ def test_a_countersignature_of_another_plan_is_refused_and_leaves_nothing(desk: 
     second = planned(desk)
     before = (second / "plan" / "signatures.intoto.jsonl").read_bytes()
     ended = desk("run", "--plan", second, "--countersignature", line, "--home", desk.institute)
-    assert ended.code == 1
-    assert "another plan" in ended.err
+    assert ended.code == 2
+    assert f"{line}: line 1: [countersignature] is a countersignature of another plan; ask its" in ended.err
     assert (second / "plan" / "signatures.intoto.jsonl").read_bytes() == before
     assert not (second / "draw").exists()
+
+
+def test_files_that_are_no_countersignature_are_each_named_and_leave_nothing(desk: Desk) -> None:
+    audit = planned(desk)
+    good = countersigned(desk, handed_over(desk, audit))
+    wrong = {
+        "a word.txt": b"hello\n",
+        "empty": b"",
+        "two hundred lines": b"{}\n" * 200,
+        "bytes": bytes(range(256)),
+        "twice": good.read_bytes() * 2 + b"\n",
+        "half": good.read_bytes()[:200],
+        "key.pub.pem": (audit / "plan" / "auditor.pub.pem").read_bytes(),
+        "the auditor's": (audit / "plan" / "signatures.intoto.jsonl").read_bytes(),
+        "the pack's": (desk.pack / "signatures.intoto.jsonl").read_bytes(),
+    }
+    before = {path: path.read_bytes() for path in audit.rglob("*") if path.is_file()}
+    options: list[object] = ["--countersignature", good]
+    for name, data in wrong.items():
+        (desk.root / name).write_bytes(data)
+        options += ["--countersignature", desk.root / name]
+    ended = desk("run", "--plan", audit, *options, "--home", desk.institute)
+    assert ended.code == 2
+    for name in wrong:
+        assert f"\n{desk.root / name}: " in ended.err, name
+    assert f"\n{good}: " not in ended.err
+    assert f"\n{desk.root / 'twice'}: line 3: [countersignature]" in ended.err
+    assert {path: path.read_bytes() for path in audit.rglob("*") if path.is_file()} == before
+    for one in ("missing", "."):
+        assert desk("run", "--plan", audit, "--countersignature", desk.root / one).code == 2
+
+
+def test_a_countersignature_may_be_given_again_and_with_other_line_ends(desk: Desk) -> None:
+    audit = planned(desk)
+    line = countersigned(desk, handed_over(desk, audit))
+    mailed = desk.root / "mailed.jsonl"
+    mailed.write_bytes(line.read_bytes().replace(b"\n", b"\r\n"))
+    both = ("--countersignature", line, "--countersignature", mailed)
+    ended = desk("run", "--plan", audit, *both, "--home", desk.institute)
+    assert ended.code == 0, ended.err
+    assert len((audit / "plan" / "signatures.intoto.jsonl").read_bytes().splitlines()) == 2
+
+
+def test_the_auditors_own_key_countersigns_nothing(desk: Desk) -> None:
+    """Neither does a stranger's, nor the developer's over a part that its pack did not commit to."""
+    from countermark.canonical import digest
+    from countermark.evidence import Nonce, SigningKey
+    from countermark.evidence.countersign import countersign
+
+    audit = planned(desk)
+    name = json.loads((audit / "plan/plan.json").read_bytes())["audit"]
+    manifest = (audit / "plan/MANIFEST.sha256").read_bytes()
+    part = Nonce.from_json(json.loads(next((desk.lab / "parts").glob("*.json")).read_bytes()))
+    plan = digest((audit / "plan/plan.json").read_bytes())
+    made = {
+        "auditor": (load_or_create_key(desk.institute, None), part),
+        "stranger": (SigningKey.generate(), part),
+        "other": (load_or_create_key(desk.lab, None, name="developer"), Nonce.random()),
+    }
+    for who, (key, opened) in made.items():
+        line = desk.root / f"{who}.jsonl"
+        line.write_bytes(countersign(key, manifest, audit=name, plan_sha256=plan, part=opened))
+        ended = desk("run", "--plan", audit, "--countersignature", line, "--home", desk.institute)
+        assert ended.code == 2, who
+        assert f"{line}: line 1: [countersignature]" in ended.err
+    assert len((audit / "plan" / "signatures.intoto.jsonl").read_bytes().splitlines()) == 1
 
 
 def test_a_part_is_opened_for_one_plan_only(desk: Desk) -> None:

@@ -214,6 +214,40 @@ def test_two_witnesses_do_not_share_a_memory(service: Service) -> None:
     assert "another witness" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["--name", "a b"], "cannot be a witness's name"), (["--name", ""], "cannot be a witness's name"),
+     (["--name", "監査"], "cannot be a witness's name"), (["--host", "nosuch.invalid"], "cannot listen at"),
+     (["--host", "x" * 80], "cannot listen at"), (["--host", "127.0.0.1", "--port", "{taken}"], "cannot listen at")],
+)  # fmt: skip
+def test_a_witness_that_cannot_stand_by_makes_no_key(tmp_path: Path, given: list[str], said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "countermark.cli", "evidence", "witness", "--state", tmp_path / "state",
+             "--home", tmp_path / "home", *(word.replace("{taken}", port) for word in given)],
+            check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert said in ended.stderr
+    assert "  → " in ended.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_witness_with_a_damaged_memory_or_policy_makes_no_key(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "countermark.cli", "evidence", "witness", "--state", tmp_path / "state"]
+    (tmp_path / "state/logs").mkdir(parents=True)
+    (tmp_path / "state/logs/x.json").write_text("{}")
+    (tmp_path / "home").mkdir()
+    for fault in ("[witness-state]", "[trust-malformed]"):
+        ended = subprocess.run(
+            [*command, "--home", tmp_path / "home"], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert (ended.returncode, fault in ended.stderr) == (2, True), ended.stderr
+        assert not (tmp_path / "home/keys").exists()
+        (tmp_path / "home/trust.json").write_text("{}")
+
+
 # an insider who holds the auditor's key
 
 

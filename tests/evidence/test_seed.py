@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from countermark.errors import EvidenceError
 from countermark.evidence import Nonce, Seed, parse_seed, sample_key
-from countermark.evidence.seed import keep, recall
+from countermark.evidence.seed import keep, recall, signed_with
 
 digits = st.text("0123456789abcdef", min_size=1, max_size=64)
 salts = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -60,7 +60,9 @@ def test_a_seed_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
 
 def test_a_part_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     part = Nonce.random()
-    keep(tmp_path, part)
+    keep(tmp_path, part, "0" * 64)
+    assert signed_with(tmp_path, part.commitment) == "0" * 64
+    assert signed_with(tmp_path, "0" * 64) is None
     path = tmp_path / "parts" / f"{part.commitment}.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert recall(tmp_path, part.commitment) == part

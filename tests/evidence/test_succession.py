@@ -160,7 +160,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "not believed from 2026-11-01T00:00:00Z on" in said
     assert "\x1b" not in said
     assert len(read_trust(tmp_path / "reader").roles["auditor"]) == 2
-    assert run_command(["key", "follow", public, *reader]) == 1
+    assert run_command(["key", "follow", public, *reader]) == 2
     assert (
         run_command(["key", "withdraw", "--since", "yesterday", "--reason", "", "--out", later, *home]) == 2
     )

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countermark.canonical import decode, encode
-from countermark.errors import EvidenceError, InvalidDocument, UsageError
+from countermark.errors import EvidenceError, InvalidDocument
 from countermark.evidence import EvidenceLog, SigningKey
 from countermark.evidence.reveal import RevealedItem, format_items, parse_items
-from countermark.evidence.selecting import Wanted, select
+from countermark.evidence.selecting import Wanted, in_a_file, select
 from countermark.evidence.wishes import read_wishes
 from countermark.evidence.withholding import REASONS, Decision, Redaction, parse_redaction, twice_named
 
@@ -140,27 +141,140 @@ def test_items_are_sorted_and_each_stands_once() -> None:
             parse_items(data)
 
 
-def test_earlier_wishes_come_first(tmp_path: Path) -> None:
-    log = EvidenceLog.create(tmp_path, origin="a", key=SigningKey.from_seed(bytes(32)))
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six records: toy/a and toy/b by turns, three of model/0 and three of model/1; each transcript has a head and 3 parts."""
+    folder = tmp_path_factory.mktemp("log")
+    log = EvidenceLog.create(folder, origin="a", key=SigningKey.from_seed(bytes(32)))
     head = json.dumps({"head": {"messages": 1, "exchanges": 0}}).encode()
     for slot in range(6):
         test, subject = f"toy/{'ab'[slot % 2]}", f"model/{slot // 3}"
         log.append({"slot": slot, "attempt": 1, "test": test, "subject": subject}, [head, b"1", b"2", b"3"])
     log.close()
+    return folder
 
-    def wish(what: str, **more: Any) -> Wanted:
-        return Wanted(what=what, reason="privacy", decided_by="me", until="never", **more)
 
-    first, second, third, seed = select(
-        tmp_path,
-        [wish("records", subjects=("*/0",), tests=("toy/a",)), wish("messages", seqs=frozenset({0, 1})), wish("transcripts"), wish("seed")],
-    )  # fmt: skip
-    assert first.records == (0, 2)
-    assert second.parts == {1: (2,)}
-    assert third.transcripts == (3, 4, 5)
-    assert (first.seed, seed.seed) == (False, True)
-    with pytest.raises(UsageError, match="nothing is left"):
-        select(tmp_path, [wish("transcripts"), wish("state")])
+def wish(what: str, **more: Any) -> Wanted:
+    return Wanted(**({"what": what, "reason": "privacy", "decided_by": "me", "until": "never"} | more))
+
+
+def held(decisions: list[Decision]) -> dict[str, Any]:
+    """What decisions withhold together, whoever decided it."""
+    whole = Redaction(original="0" * 64, decisions=tuple(decisions), files={})
+    parts = {seq: sorted(found) for seq, found in whole.parts.items()}
+    return {
+        "records": sorted(whole.records),
+        "transcripts": sorted(whole.transcripts),
+        "parts": parts,
+        "seed": whole.seed is not None,
+    }
+
+
+def test_the_stronger_wish_counts_whatever_the_order(log: Path) -> None:
+    wishes = [
+        wish("transcripts", tests=("toy/a",)),
+        wish("records", seqs=frozenset({0, 1, 2, 3})),
+        wish("messages", seqs=frozenset({3, 4, 5})),
+        wish("seed"),
+    ]
+    for order in permutations(wishes):
+        found = held(select(log, order))
+        assert found == {"records": [0, 1, 2, 3], "transcripts": [4], "parts": {5: [2]}, "seed": True}
+
+
+WISHES = st.lists(
+    st.builds(
+        wish,
+        st.sampled_from(["records", "transcripts", "messages", "state", "scenario", "seed"]),
+        tests=st.sampled_from(
+            [("*",), ("toy/a",), ("toy/b",), ("toy/a", "toy/b"), ("toy/c",), ("*/a", "toy/c")]
+        ),
+        subjects=st.sampled_from([("*",), ("model/0",), ("*/1",), ("model/2",)]),
+        seqs=st.frozensets(st.integers(0, 7), max_size=3),
+        until=st.sampled_from(["never", "2031-01-01", "2032-01-01"]),
+        reason=st.sampled_from(["privacy", "hazard"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(WISHES, st.randoms(use_true_random=False))
+def test_any_order_of_wishes_withholds_the_same_or_is_refused(
+    log: Path, wishes: list[Wanted], chance: Any
+) -> None:
+    def outcome(order: list[Wanted]) -> Any:
+        try:
+            return held(select(log, order))
+        except InvalidDocument as error:
+            return sorted(error.codes)
+
+    assert outcome(chance.sample(wishes, len(wishes))) == outcome(wishes)
+
+
+def test_whatever_matches_nothing_is_told_at_once(log: Path) -> None:
+    wishes = [
+        wish("transcripts", tests=("toy/a", "toy/aa*"), subjects=("model/*", "model/9")),
+        wish("records", seqs=frozenset({1, 99, 6})),
+        wish("exchanges"),
+        wish("messages", tests=("toy/a",), seqs=frozenset({0, 1})),
+        wish("records", tests=("toy/a",), seqs=frozenset({1})),
+        wish("state", tests=("toy/a", "toy/b"), seqs=frozenset({0})),
+    ]
+    with pytest.raises(InvalidDocument) as caught:
+        select(log, wishes, in_a_file(Path("w.yaml")))
+    assert caught.value.faults == [
+        "w.yaml: withhold/0/tests/1: [wish-nothing] 'toy/aa*' matches no test of this audit; did you mean toy/a or toy/b?",
+        (
+            "w.yaml: withhold/0/subjects/1: [wish-nothing] 'model/9' matches no subject of this audit; "
+            "did you mean model/1 or model/0?"
+        ),
+        "w.yaml: withhold/1/records: [wish-nothing] there is no record 6; the log holds 6, from 0",
+        "w.yaml: withhold/1/records: [wish-nothing] there is no record 99; the log holds 6, from 0",
+        "w.yaml: withhold/2: [wish-nothing] none of the 6 records that it selects has any exchanges; leave it out",
+        (
+            "w.yaml: withhold/3/records: [wish-nothing] record 1 is not of the tests and subjects it names; "
+            "leave it out, or give it an entry of its own"
+        ),
+        (
+            "w.yaml: withhold/3: [wish-covered] adds nothing: other entries withhold all its messages, with more or for longer; "
+            "leave it out"
+        ),
+        (
+            "w.yaml: withhold/4: [wish-nothing] selects no record: none meets all that it asks for; "
+            "`countermark report` prints the names"
+        ),
+        (
+            "w.yaml: withhold/5/tests/1: [wish-nothing] 'toy/b' matches no record that the rest of it selects; "
+            "leave it out, or give it an entry of its own"
+        ),
+        (
+            "w.yaml: withhold/5: [wish-covered] adds nothing: other entries withhold all its state, with more or for longer; "
+            "leave it out"
+        ),
+    ]
+
+
+def test_what_is_covered_or_would_be_shown_too_soon_is_told(log: Path) -> None:
+    for wishes, code in (
+        ([wish("transcripts"), wish("state")], "wish-covered"),
+        ([wish("seed"), wish("seed", reason="hazard")], "wish-covered"),
+        ([wish("records", seqs=frozenset({2, 3}), until="2031-01-01"), wish("transcripts")], "wish-shorter"),
+        ([wish("transcripts", until="2031-01-01"), wish("state", until="2031-01-02")], "wish-shorter"),
+    ):
+        for order in permutations(wishes):
+            with pytest.raises(InvalidDocument) as caught:
+                select(log, order)
+            assert caught.value.codes == [code]
+    mended = [
+        wish("records", seqs=frozenset({2, 3})),
+        wish("records", until="2031-01-01"),
+        wish("state", seqs=frozenset({3})),
+    ]
+    first, second = select(log, mended[:2])
+    assert (first.records, second.records) == ((2, 3), (0, 1, 4, 5))
+    with pytest.raises(InvalidDocument, match="wish-covered"):
+        select(log, mended)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)))  # fmt: skip

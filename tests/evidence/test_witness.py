@@ -122,7 +122,7 @@ def test_cosigned_notes_have_one_spelling() -> None:
 
 @pytest.mark.parametrize("name", ["", "with space", "with+plus", "with\nline", "n" * 201])
 def test_names_no_note_can_bear(name: str) -> None:
-    with pytest.raises(EvidenceError, match="name"):
+    with pytest.raises(UsageError, match="name"):
         cosign(WITNESS, name, note(1), 1)
 
 

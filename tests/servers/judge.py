@@ -31,3 +31,17 @@ def subject_said(shown: str) -> str:
     """All that the subject said in a transcript as a judge sees it."""
     turns = [json.loads(line) for line in shown.splitlines()]
     return "\n".join(turn["text"] for turn in turns if turn.get("by") == "subject")
+
+
+def strings_in(text: str) -> list[str]:
+    """Every string in a JSON text, keys apart."""
+    found, left = [], [json.loads(text)]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return found

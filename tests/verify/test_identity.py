@@ -21,7 +21,7 @@ from countermark.evidence.identity import IDENTITY, IDENTITY_SCHEMA, add_identit
 from countermark.evidence.manifest import hash_file
 from countermark.pack import FullPack, read_pack
 from countermark.records import Exchange, Message, Plan, Reply
-from countermark.verify import Verdict, identity, verify
+from countermark.verify import Verdict, identity, names, verify
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
 from pack_factory import EXAMPLES, copied, edit
@@ -311,6 +311,31 @@ def test_an_answer_before_its_loading_is_told() -> None:
     assert shown.level == "B0"
     heard.hear(SimpleNamespace(subject=SERVED, started="2026-06"), [exchange])  # type: ignore[arg-type]
     assert shown.level == "B3"
+
+
+def test_a_model_is_asked_for_by_its_door_and_no_other(made: dict[str, Path]) -> None:
+    """Another variant's door, a name that only the answers bear, and a request without a name are told apart."""
+    pack = read_pack(made["api-model"].parent / "pack")
+    assert isinstance(pack, FullPack)
+    subject, door = next(iter(pack.doors.items()))
+    asked = names.asked_for(subject, pack)
+    assert asked == {subject, door, door.partition("/")[2]}
+    assert names.asked_for(subject, None) == frozenset()
+    shown = identity.Shown(part="pack/x/", pack=pack, names=asked)
+    heard = identity.Identity(subjects={subject: shown})
+    record: Any = SimpleNamespace(subject=subject, started="2027")
+    for name in asked:
+        heard.hear(record, [Exchange(request=json.dumps({"model": name}), response="{}")])
+    other = Exchange(
+        request=json.dumps({"model": "other-model"}), response=json.dumps({"model": "other-model"})
+    )
+    with pytest.raises(EvidenceError, match="the model 'other-model' was asked for"):
+        heard.hear(record, [other])
+    heard.hear(record, [replace(other, role="grader")])
+    heard.hear(record, [Exchange(request="{}", response="{}")])
+    heard.conclude(notes := Notes())
+    assert notes.cause == "partial"
+    assert any("1 of its requests name no model" in line for line in notes.details)
 
 
 def test_an_outsider_who_adds_or_changes_the_file_is_named(bench: Bench) -> None:

@@ -24,7 +24,7 @@ from audit_factory import (
     scenarios,
 )
 from countermark.evidence import open_statement, sign_part
-from countermark.records import Message, Outcome, Status, Transcript, TrialRecord
+from countermark.records import Message, Outcome, Status, Transcript, TrialRecord, Usage
 from countermark.verify import Verdict, verify
 
 Attempts = list[tuple[TrialRecord, Transcript]]
@@ -77,6 +77,7 @@ LOG_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "before the plan": (change_attempt(0, started="1999-01-01T00:00:00.000Z"), "before the plan was made"),
     "backwards": (change_attempt(0, ended="1999-01-01T00:00:00.000Z"), "ended before it started"),
     "never run, yet failed": (change_attempt(7, status=Status.INTERRUPTED), "does not go with outcome"),
+    "calls of an attempt that was never made": (change_attempt(7, status=Status.NOT_RUN, outcome=Outcome.NOT_RUN, calls=3), "that was never made has calls"),
     "labels on an error": (change_attempt(7, labels={"leaked": False}), "bears labels"),
 }  # fmt: skip
 
@@ -107,7 +108,14 @@ def answered_then_killed(made: Attempts) -> None:
     """A bad answer passed off as an attempt that was interrupted, a nicer one after it."""
     record, transcript = made[11]
     hidden = replace(
-        record, status=Status.INTERRUPTED, outcome=Outcome.NOT_RUN, labels={}, reason="killed", final=False
+        record,
+        status=Status.INTERRUPTED,
+        outcome=Outcome.NOT_RUN,
+        labels={},
+        reason="killed",
+        final=False,
+        calls=0,
+        usage=Usage(),
     )
     made.insert(11, (hidden, replace(transcript, fault="killed")))
     made[12] = (replace(record, attempt=2), transcript)
@@ -124,6 +132,26 @@ def easier_item_for_all(made: Attempts) -> None:
         made[place] = attempt(made[place][0].slot, made[place][0].subject, 1, easier)
 
 
+def booked(status: Status, outcome: Outcome) -> Callable[[Attempts], None]:
+    """An answer that stands whole in the transcript, passed off as a failure."""
+
+    def change(made: Attempts) -> None:
+        record, transcript = made[11]
+        failed = replace(record, status=status, outcome=outcome, labels={}, reason="the line broke")
+        made[11] = (failed, replace(transcript, fault="the line broke"))
+
+    return change
+
+
+def turns(arrange: Callable[[tuple[Message, ...]], tuple[Message, ...]]) -> Callable[[Attempts], None]:
+    def change(made: Attempts) -> None:
+        record, transcript = made[11]
+        made[11] = (record, replace(transcript, messages=arrange(transcript.messages)))
+
+    return change
+
+
+COACH = Message(role="tool", content="Do not say it.", tool_call_id="x")
 TRANSCRIPT_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "a nicer label": (change_attempt(11, labels={"leaked": False, "partial": False}), "the record says graded"),
     "another reason": (change_attempt(11, reason="because"), "the record says graded"),
@@ -136,6 +164,12 @@ TRANSCRIPT_CHANGES: dict[str, tuple[Callable[[Attempts], None], str]] = {
     "an id nobody gave": (change_attempt(11, request_ids=("req_1",)), "the record's request ids"),
     "another cluster": (change_attempt(11, cluster="alone"), "the record's cluster"),
     "another tag": (change_attempt(11, tags={"lang": "fr"}), "the record's tags"),
+    "an answer booked as an error": (booked(Status.ERROR, Outcome.ERRORED), "was carried to its end, and is booked as error"),
+    "an answer booked as unsupported": (booked(Status.UNSUPPORTED, Outcome.UNSUPPORTED), "was carried to its end, and is booked as unsupported"),
+    "answered without being asked": (turns(lambda put: put[-1:]), "is not the scenario's dialogue"),
+    "an answer before its question": (turns(lambda put: (put[0], put[2], put[1])), "is not the scenario's dialogue"),
+    "a turn after the last": (turns(lambda put: (*put, put[-1])), "after the one that ends the dialogue"),
+    "a tool that nobody called": (turns(lambda put: (*put[:2], COACH, put[2])), "where the subject's answer belongs"),
     "an easier item for one": (easier_item, "is another scenario than was drawn"),
     "an easier item for all": (easier_item_for_all, "is another scenario than was drawn"),
 }  # fmt: skip
@@ -147,6 +181,42 @@ def test_the_transcripts_convict(tmp_path: Path, name: str) -> None:
     verdict = check(make_audit(tmp_path / "audit", Bench(attempts=change)))
     assert expected in faults(verdict, 7)
     assert verdict.exit_code == 1
+
+
+def test_a_led_attack_without_an_attacker(tmp_path: Path) -> None:
+    """A driver that leads by itself frees nobody from the script."""
+
+    def led(made: Attempts) -> None:
+        record, transcript = made[11]
+        made[11] = (record, replace(transcript, messages=transcript.messages[-1:], state={"attack": {}}))
+
+    def attacked(plan: dict[str, Any]) -> None:
+        plan["tests"][0].update(driver="attacker")
+
+    verdict = check(make_audit(tmp_path / "audit", Bench(plan=attacked, attempts=led)))
+    assert "an attacker is said to have led, and the plan has none" in faults(verdict, 7)
+    assert "needs a model as attacker, and the plan has none" in faults(verdict, 7)
+
+
+@pytest.mark.parametrize(
+    ("driver", "code", "said"),
+    [("anything", 4, "its driver anything is not installed"), ("world", 0, "the driver is world (1 tests)")],
+)
+def test_drivers_that_put_no_script_are_named(tmp_path: Path, driver: str, code: int, said: str) -> None:
+    def unscripted(plan: dict[str, Any]) -> None:
+        plan["tests"][0].update(driver=driver)
+
+    verdict = check(make_audit(tmp_path / "audit", Bench(plan=unscripted)))
+    assert verdict.exit_code == code
+    assert any(said in line for line in verdict.stages[7].details)
+
+
+def test_only_a_recording_is_replayed(tmp_path: Path) -> None:
+    def replayed(plan: dict[str, Any]) -> None:
+        plan["tests"][0].update(driver="replay")
+
+    verdict = check(make_audit(tmp_path / "audit", Bench(plan=replayed)))
+    assert "is no recording" in faults(verdict, 7)
 
 
 def finding(report: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from countermark.audit.witness_client import NotWitnessed, WitnessClient
 from countermark.canonical import digest
 from countermark.errors import EvidenceError, SignerUnknown, UsageError
 from countermark.evidence import LogGrowth, TrustPolicy, open_cosignature, parse_public_key
-from countermark.evidence.cosigned import cosigned_name
+from countermark.evidence.cosigned import COSIGNED, cosignature_there, cosigned_name
 from countermark.evidence.directory import AUDITOR_KEY, RUN
 from countermark.evidence.dsse import DRAW_TYPE, PLAN_TYPE, REPORT_TYPE
 from countermark.evidence.keyless import check_bundle, claimed_digest
@@ -29,6 +29,7 @@ from countermark.evidence.late import (
     TSR,
     add_late_cosignature,
     keep,
+    late_name,
     stems,
 )
 from countermark.evidence.manifest import MANIFEST, MAX_MANIFEST, SIGNATURES
@@ -37,18 +38,21 @@ from countermark.evidence.recovery import CHECKPOINTS
 from countermark.evidence.timestamps import check_stamp, is_of, query, require_extra
 from countermark.files import inside, read_capped, write_atomic
 
+_AWAY = "the address is the one that `countermark evidence witness` prints where it stands by"
 _KINDS = {PLAN: PLAN_TYPE, DRAW: DRAW_TYPE, SEAL: REPORT_TYPE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What was added: file `name`, of `file`. `time` (seconds since 1970) and `by` where it was checked, else `why` not."""
+    """What is kept: file `name`, of `file`. `time` (seconds since 1970) and `by` where it was checked, else `why` not."""
 
     name: str
     file: str
     time: int | None = None
     by: str = ""
     why: str = ""
+    there: bool = False
+    """It was there already, and is left as it was."""
 
 
 def choose(audit_dir: Path, targets: Sequence[str] = ()) -> dict[str, str]:
@@ -113,14 +117,11 @@ def add_reply(audit_dir: Path, reply: Path, trust: TrustPolicy) -> Kept:
     """
     data = read_capped(reply, max_bytes=MAX_STAMP)
     choose(audit_dir)
-    try:
-        for stem, file in stems(audit_dir).items():
-            content = _data(audit_dir, file)
-            if is_of(data, content):
-                return _keep(audit_dir, stem, file, data, _checked(data, content, trust, None))
-    except EvidenceError as error:
-        raise EvidenceError(f"{reply}: {error.message}", hint=error.hint) from error
-    raise EvidenceError(f"{reply}: is a time stamp of nothing in this audit")
+    for stem, file in stems(audit_dir).items():
+        content = _data(audit_dir, file)
+        if is_of(data, content):
+            return _keep(audit_dir, stem, file, data, _checked(data, content, trust, None))
+    raise EvidenceError("is a time stamp of nothing in this audit")
 
 
 def add_bundle(audit_dir: Path, bundle: Path, trust: TrustPolicy, target: str = "") -> Kept:
@@ -138,7 +139,7 @@ def add_bundle(audit_dir: Path, bundle: Path, trust: TrustPolicy, target: str = 
         raise UsageError(f"{bundle} does not say what it is of", hint="say it with --of plan, draw or seal")
     stem = target or next(iter(found), "")
     if stem not in parts or (claimed and stem not in found):
-        raise EvidenceError(f"{bundle}: is of nothing in this audit")
+        raise EvidenceError("is of nothing in this audit")
     file, rule = parts[stem], trust.sigstore
     time, by, why = None, "", "your policy pins no sigstore root"
     if rule is not None:
@@ -155,6 +156,8 @@ def add_bundle(audit_dir: Path, bundle: Path, trust: TrustPolicy, target: str = 
 
 def cosign_late(audit_dir: Path, url: str) -> Kept:
     """Have a witness cosign the last checkpoint of a sealed audit, and keep that beside the seal.
+
+    A cosignature that this witness gave of it before stays, whether it was sealed along or came later: it bears the earlier time.
 
     Raises:
         UsageError: Not a sealed audit.
@@ -176,13 +179,18 @@ def cosign_late(audit_dir: Path, url: str) -> Kept:
     try:
         line = client.ask(note, growth, size)
     except NotWitnessed as failure:
+        words = f"the witness at {url}: {failure.message}"
         if failure.outcome == "refused":
-            raise EvidenceError(f"the witness {failure.message}") from failure
-        raise
+            raise EvidenceError(words) from failure
+        raise NotWitnessed(failure.outcome, words, hint=_AWAY) from failure
     assert client.key is not None
-    seen = open_cosignature(line, note, [client.key])
+    file, seen = f"{RUN}/{CHECKPOINTS}/{cosigned_name(size)}", open_cosignature(line, note, [client.key])
+    for name in (f"{COSIGNED}/{cosigned_name(size)}", late_name(size)):
+        before = cosignature_there(audit_dir, size, client.key, seen.name, name=name)
+        if before is not None:
+            return Kept(name=name, file=file, time=before.time, by=before.name, there=True)
     name = add_late_cosignature(audit_dir, size, line, client.key)
-    return Kept(name=name, file=f"{RUN}/{CHECKPOINTS}/{cosigned_name(size)}", time=seen.time, by=seen.name)
+    return Kept(name=name, file=file, time=seen.time, by=seen.name)
 
 
 def _checked(reply: bytes, data: bytes, trust: TrustPolicy, nonce: int | None) -> tuple[int | None, str, str]:

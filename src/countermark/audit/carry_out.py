@@ -4,7 +4,7 @@ The loop is ours, not a framework's: an audit needs every attempt as a leaf and 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -13,7 +13,7 @@ from countermark.analysis import Slot, arms_of
 from countermark.analysis.deviations import CLOSED, OVER_BUDGET
 from countermark.audit.attempt import Attempt, attempt
 from countermark.audit.budget import Meter
-from countermark.audit.countersigning import add_countersignatures, read_parts
+from countermark.audit.countersigning import add_countersignatures, check_countersignatures, read_parts
 from countermark.audit.directory import begin_directory, check_own_plan, held, read_plan, write_draw
 from countermark.audit.hosting import bound, make_ready
 from countermark.audit.judging import Helpers
@@ -24,7 +24,7 @@ from countermark.audit.request import AuditRequest, altered, read_request, write
 from countermark.audit.witnessing import witnessed
 from countermark.canonical import InvalidJson
 from countermark.errors import EvidenceError, InvalidDocument, SubjectError, UsageError
-from countermark.evidence import EvidenceLog, SigningKey, from_json, to_json, to_parts
+from countermark.evidence import EvidenceLog, Nonce, SigningKey, from_json, to_json, to_parts
 from countermark.evidence.directory import RUN
 from countermark.evidence.recovery import INFLIGHT
 from countermark.graders import load_grader
@@ -62,7 +62,7 @@ def carry_out_plan(
     key: SigningKey,
     observer: Observer,
     *,
-    countersignatures: Sequence[bytes] = (),
+    countersignatures: Mapping[str, bytes] | None = None,
     budget_usd: str | None = None,
     witnesses: Sequence[str] = (),
 ) -> Outcomes:
@@ -72,19 +72,24 @@ def carry_out_plan(
         audit_dir: Holds packs, plan and request, and no draw yet.
         key: The one that signed the plan.
         observer: Watches.
-        countersignatures: Lines by which developers countersign the plan, each opening its part of the seed.
+        countersignatures: Files, by name, with lines by which developers countersign the plan, each opening its part of the
+            seed.
         budget_usd: As for `resume`.
         witnesses: As for `resume`.
 
     Raises:
         UsageError: A developer's part of the seed is missing still, or the plan was drawn already.
-        EvidenceError: A countersignature does not hold, or is of another plan.
+        InvalidDocument: A file given is no countersignature of this plan; the plan is then as it was before.
+        EvidenceError: A countersignature that was there already does not hold.
         SubjectError: A subject cannot be reached or opened at all; nothing is drawn then.
     """
     with held(audit_dir):
-        add_countersignatures(audit_dir, countersignatures)
-        request, audit = _taken_up(audit_dir, key, budget_usd=budget_usd, witnesses=witnesses)
+        new = check_countersignatures(audit_dir, countersignatures or {})
+        request, audit = _taken_up(
+            audit_dir, key, budget_usd=budget_usd, witnesses=witnesses, parts=[*new.values()]
+        )
         make_ready(audit, observer)
+        add_countersignatures(audit_dir, new)
         write_draw(audit_dir, audit, key)
         return _go(audit_dir, audit, request, key, observer)
 
@@ -146,6 +151,7 @@ def _taken_up(
     budget_usd: str | None,
     witnesses: Sequence[str],
     deviations: Sequence[str] = (),
+    parts: Sequence[Nonce] = (),
 ) -> tuple[AuditRequest, Audit]:
     """The request and the audit of an unfinished directory, the plan made again and found to be the signed one."""
     request, planned = read_request(audit_dir), read_plan(audit_dir)
@@ -156,8 +162,13 @@ def _taken_up(
         "deviations": [*request.deviations, *deviations],
     }
     request = altered(request, changed)
-    parts = read_parts(audit_dir, planned)
-    audit = make_audit(request, audit=planned.audit, created=planned.created, developers=parts)
+    audit = make_audit(
+        request,
+        audit=planned.audit,
+        created=planned.created,
+        developers=read_parts(audit_dir, planned, parts),
+        copies=audit_dir / "pack",
+    )
     if audit.plan.model_copy(update={"software": planned.software}) != planned:
         raise InvalidDocument(
             [

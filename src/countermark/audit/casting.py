@@ -1,10 +1,12 @@
 """From what was asked for to subjects that can be opened: reference packs, recordings, packs on disk, live models."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from countermark.audit.copies import RECEIVED, unpacked
 from countermark.audit.request import AuditRequest
 from countermark.battery import Stage
 from countermark.canonical import digest
@@ -27,14 +29,12 @@ from countermark.pack import (
     reference_packs,
 )
 from countermark.records import Subject
-from countermark.subjects.live import LiveSettings, describe, open_live
+from countermark.subjects.live import LiveSettings, describe, known, open_live
 from countermark.subjects.recording import RecordedSubject, Recording, find_recordings, read_recording
 from countermark.subjects.reference import Character, Planting, ReferenceSubject
+from countermark.subjects.settings import PROVIDER
 from countermark.subjects.weights import HostedWeights, WeightsGiven
 from countermark.verify.packs import signatures_in
-
-RECEIVED = "received/"
-"""Where, in the audit's copy of a pack, the manifest and signatures lie that it came with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class Role:
         received: Packs handed over: the files that go into the audit, name to content; several subjects may share them.
         folder: Where under `pack/` they go; by default a folder of the subject's own.
         hosted: Weights that the auditor runs itself.
+        source: Packs handed over: the directory, as it was asked for.
         commitment: Packs handed over: what its developer committed to as a part of the seed; empty where it did not.
     """
 
@@ -61,6 +62,7 @@ class Role:
     door: str = ""
     received: Mapping[str, bytes] | None = None
     folder: str = ""
+    source: str = ""
     commitment: str = ""
     hosted: HostedWeights | None = None
 
@@ -86,19 +88,20 @@ class Role:
         return open_live(self.door or self.id, settings=self.settings)
 
 
-def cast(request: AuditRequest, *, on: str = "0000-00-00") -> tuple[Role, ...]:
+def cast(request: AuditRequest, *, on: str = "0000-00-00", copies: Path | None = None) -> tuple[Role, ...]:
     """The subjects asked for, in that order; none asked for means the reference subjects.
 
     Args:
         request: Names them.
         on: The day (YYYY-MM-DD) that decides which files of a pack under embargo go into the audit.
+        copies: pack/ of an audit begun earlier: packs are read from there, where they are kept whole.
 
     Raises:
         UnknownSubject: No such reference subject, or the same subject twice.
         InvalidDocument: A pack or recording is malformed.
     """
     wanted = request.subjects or list(reference_packs())
-    roles = [role for name in wanted for role in _roles(name, request, on)]
+    roles = [role for name in wanted for role in _roles(name, request, on, copies)]
     ids = [role.id for role in roles]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
@@ -119,13 +122,31 @@ def _own_folders(roles: Sequence[Role]) -> None:
             )
 
 
-def _roles(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
+def _roles(name: str, request: AuditRequest, on: str, copies: Path | None) -> Sequence[Role]:
     if name.startswith("reference/"):
         return _reference(name, request)
+    folder = request.copies.get(name)
+    if folder is not None and copies is not None:
+        with unpacked(inside(copies, folder)) as copy:
+            if copy is not None:
+                return _of_pack(copy, request, on)
     if (Path(name) / PACK_FILE).is_file():
-        commitment = _commitment(Path(name))
-        return [replace(role, commitment=commitment) for role in _handed_over(name, request, on)]
-    return _recorded(name, request) if Path(name).is_dir() else _live(name, request)
+        return [replace(role, source=name) for role in _of_pack(Path(name), request, on)]
+    if folder is not None:
+        raise UsageError(
+            f"{name} holds no pack any more, and the audit keeps only the part of it that is public",
+            hint="put the pack back there: what it says beyond that part is needed to go on",
+        )
+    if Path(name).is_dir():
+        return _recorded(name, request)
+    if name.startswith("/"):
+        raise UnknownSubject(f"{name} does not exist", hint="the pack or recording has to be there")
+    return _live(name, request)
+
+
+def _of_pack(directory: Path, request: AuditRequest, on: str) -> Sequence[Role]:
+    commitment = _commitment(directory)
+    return [replace(role, commitment=commitment) for role in _handed_over(directory, request, on)]
 
 
 def _reference(name: str, request: AuditRequest) -> Sequence[Role]:
@@ -136,12 +157,12 @@ def _reference(name: str, request: AuditRequest) -> Sequence[Role]:
     return [Role(id=name, pack=packs[name], character=character_of(packs[name]))]
 
 
-def _handed_over(name: str, request: AuditRequest, on: str) -> Sequence[Role]:
-    pack = read_pack(Path(name))
-    files = _as_received(Path(name), pack, on)
+def _handed_over(directory: Path, request: AuditRequest, on: str) -> Sequence[Role]:
+    pack = read_pack(directory)
+    files = _as_received(directory, pack, on)
     if isinstance(pack, FullPack):
         roles = [_variant(pack, subject, request, files) for subject in pack.subjects]
-        return [_run_here(role, pack, Path(name), request) for role in roles]
+        return [_run_here(role, pack, directory, request) for role in roles]
     if pack.subject.kind == "reference":
         return [Role(id=pack.subject.id, pack=pack, character=character_of(pack), received=files)]
     settings = _settings(pack.subject.id, request, pack.settings.get("base_url"))
@@ -273,6 +294,12 @@ def _live(name: str, request: AuditRequest) -> Sequence[Role]:
         raise UnknownSubject(
             f"{name!r} is neither provider/model nor a directory",
             hint="for example openai/gpt-4.1, reference/guarded, or the path of a recording or pack",
+        )
+    provider = name.partition("/")[0]
+    if provider not in known() and (Path(provider).is_dir() or not re.fullmatch(PROVIDER, provider)):
+        raise UnknownSubject(
+            f"{name} does not exist, and {provider!r} is no provider",
+            hint="name the directory of a pack or recordings, or provider/model, such as openai/gpt-4.1",
         )
     settings = _settings(name, request, None)
     return [

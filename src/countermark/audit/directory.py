@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from countermark.audit.copies import placed
 from countermark.audit.planning import Audit
 from countermark.audit.request import AuditRequest, write_request
 from countermark.canonical import InvalidJson, decode, digest
@@ -59,10 +60,15 @@ def write_draw(audit_dir: Path, audit: Audit, key: SigningKey) -> None:
     EvidenceLog.create(audit_dir / RUN, origin=audit.origin, key=key).release()
 
 
-@contextmanager
-def _drafted(audit_dir: Path) -> Iterator[Path]:
+def check_free(audit_dir: Path) -> None:
+    """See that an audit can be begun there. Raises `InvalidDocument` where something lies there."""
     if audit_dir.exists() and (not audit_dir.is_dir() or any(audit_dir.iterdir())):
         raise InvalidDocument([f"{audit_dir}: [not-empty] is there already and is not an empty directory"])
+
+
+@contextmanager
+def _drafted(audit_dir: Path) -> Iterator[Path]:
+    check_free(audit_dir)
     draft = audit_dir.with_name(f".{audit_dir.name}.{os.getpid()}.draft")
     try:
         yield draft
@@ -83,7 +89,8 @@ def _write_plan(draft: Path, audit: Audit, request: AuditRequest, key: SigningKe
     sign_part(
         draft / "plan", key, PLAN_TYPE, {"audit": audit.plan.audit, "plan_sha256": digest(audit.plan_bytes)}
     )
-    write_request(request, draft)
+    folders = {role.source: role.pack_folder for role in audit.roles if role.source}
+    write_request(placed(request, folders), draft)
 
 
 def check_own_plan(audit_dir: Path, key: SigningKey) -> None:

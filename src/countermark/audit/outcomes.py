@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from countermark.errors import AuditIncomplete, SubjectError
+from countermark.errors import AuditIncomplete, SubjectError, to_paste
 
 
 @dataclass(slots=True)
@@ -26,12 +26,12 @@ class Outcomes:
             return
         if self.done == self.unsupported and len(self.halted) == 1:
             error = next(iter(self.halted.values()))
-            error.hint = f"{error.hint or 'mend it'}; then `countermark resume {audit_dir}`"
+            error.hint = f"{error.hint or 'mend it'}; then `{to_paste('resume', audit_dir)}`"
             raise error
         why = [f"{name}: {error.message}" for name, error in self.halted.items()]
         if self.over_budget:
             why.append(self.why_not)
         raise AuditIncomplete(
             f"{self.done} of {self.slots} trials are done; " + "; ".join(why),
-            hint=f"`countermark resume {audit_dir}` goes on; with --close it seals what there is",
+            hint=f"`{to_paste('resume', audit_dir)}` goes on; with --close it seals what there is",
         )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from countermark import __version__
@@ -92,6 +93,7 @@ def make_audit(
     audit: str | None = None,
     created: str | None = None,
     developers: Sequence[Nonce] = (),
+    copies: Path | None = None,
 ) -> Audit:
     """The audit asked for, drawn.
 
@@ -101,6 +103,7 @@ def make_audit(
         created: When that was.
         developers: The developers' parts of the seed, as far as they are known. While one of a joint plan is missing,
             the plan is whole all the same, but scenarios, draw and order are not those that will be run.
+        copies: pack/ of an audit begun earlier, whose packs are read in place of the developers'.
 
     Raises:
         UsageError: No subject takes any test of the battery.
@@ -108,7 +111,7 @@ def make_audit(
     """
     created = created or now()
     seed = Seed(auditor=Nonce(value=request.seed, salt=request.seed_salt), developers=tuple(developers))
-    roles, models = cast(request, on=created[:10]), role_models(request)
+    roles, models = cast(request, on=created[:10], copies=copies), role_models(request)
     battery = load_battery(request.battery) if any(role.recording is None for role in roles) else None
     works, stage = _works(battery, roles, request, seed.value)
     subjects = [_planned_subject(role, works) for role in roles]

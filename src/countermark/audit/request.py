@@ -68,6 +68,8 @@ class AuditRequest(Document):
     """In place of the driver of the tests that this one can run; None leaves every test its own."""
     weights: dict[str, str] = {}
     """Directories of weights that the auditor runs itself, by subject or by model of a pack; "" where one pack has weights."""
+    copies: dict[str, str] = {}
+    """Directory of a pack, among `subjects`, to the folder under the audit's pack/ that holds its copy."""
     prices: dict[str, str] = {}
     """Subject to `in=…,out=…`, USD a million tokens."""
     witnesses: Annotated[list[Annotated[str, Field(pattern=WITNESS_URL)]], Field(max_length=8)] = []

@@ -3,6 +3,7 @@
 import base64
 import http.client
 import os
+import socket
 import ssl
 from urllib.parse import urlsplit
 
@@ -18,8 +19,8 @@ _OK, _CONFLICT = 200, 409
 class NotWitnessed(CountermarkError):
     """The witness gave no cosignature that can be used; `outcome` is unreachable, refused or unusable."""
 
-    def __init__(self, outcome: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, outcome: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.outcome = outcome
 
 
@@ -27,11 +28,13 @@ class WitnessClient:
     """One witness as the auditor sees it.
 
     Attributes:
+        url: Its address, for whoever asks and for nobody else: no word of it goes into evidence.
         name, key: Learnt from the witness itself on first contact; whether to trust them is the reader's question.
         cosigned: The size it last cosigned for us, 0 before.
     """
 
     def __init__(self, url: str, sender: PublicKey, *, timeout_s: float = 5.0) -> None:
+        self.url = url
         self.name = ""
         self.key: PublicKey | None = None
         self.cosigned = 0
@@ -119,6 +122,8 @@ def _why(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, socket.gaierror):
+        return "no host of that name"
     if isinstance(error, ssl.SSLError) or not isinstance(number, int) or number <= 0:
         return type(error).__name__
     return os.strerror(number)

@@ -128,6 +128,11 @@ class _Follower(threading.Thread):
         """The witness's name, or its place in the command line until it has told its name."""
         return self._client.name or str(self._place)
 
+    @property
+    def _shown(self) -> str:
+        """The same with its address, for who is watching: the evidence, which is published, does not name it."""
+        return f"{self.label} at {self._client.url}"
+
     def run(self) -> None:
         """Ask at each new checkpoint; at the end at the last one only, whatever is still due."""
         while not self.ending.wait(self._pause_s):
@@ -162,7 +167,7 @@ class _Follower(threading.Thread):
             )
             return False
         if self._last_complaint:
-            self._desk.say(f"witness {self.label}: cosigns again, at {size} records")
+            self._desk.say(f"witness {self._shown}: cosigns again, at {size} records")
         self._asked, self._last_complaint, self._pause_s = size, "", _LOOK_EVERY_S
         return True
 
@@ -173,6 +178,6 @@ class _Follower(threading.Thread):
         if failure.message != self._last_complaint:
             self._desk.complain(size, failure, self._client, self.label)
             self._desk.say(
-                f"witness {self.label}: {failure.message}; the run goes on, cosigned so far: {self._client.cosigned} records"
+                f"witness {self._shown}: {failure.message}; the run goes on, cosigned so far: {self._client.cosigned} records"
             )
         self._last_complaint = failure.message

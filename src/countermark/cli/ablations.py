@@ -1,7 +1,6 @@
 """What a metric hangs on, in lines."""
 
-import click
-
+from countermark.cli.lines import say
 from countermark.cli.output import printable
 from countermark.records import Ablated, Report
 from countermark.records.measured import Share
@@ -18,12 +17,13 @@ def print_ablations(report: Report) -> None:
     """One line a subject, metric and cause; nothing where no metric names a cause."""
     if not report.ablations:
         return
-    click.echo("With a cause, without it, and the difference in percentage points (exploratory):")
+    say("With a cause, without it, and the difference in percentage points (exploratory):")
     for row in report.ablations:
-        click.echo(
-            f"  {printable(row.subject)}  {row.test} {row.metric}  {row.cause}: {_share(row.present)} with, "
+        line = (
+            f"  {row.subject}  {row.test} {row.metric}  {row.cause}: {_share(row.present)} with, "
             f"{_share(row.absent)} without{_difference(row)}; {_FOUND[row.found]}"
         )
+        say(printable(line).replace("\n", " "))
 
 
 def _share(share: Share) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from countermark.cli.given import certificates, faults_of, json_file, policy_of, witness_urls
+from countermark.cli.lines import example
 from countermark.cli.output import emit, home_option, json_option, printable
-from countermark.errors import UsageError
-from countermark.evidence import read_trust
+from countermark.cli.placing import outside
+from countermark.errors import UsageError, to_paste
 from countermark.evidence.keyless import Identity
 from countermark.evidence.late import CHECKPOINT, SIGNABLE, TARGETS
 from countermark.evidence.trust import TRUST, TrustPolicy, remember_identity, remember_time_root
-from countermark.files import read_capped
 
 if TYPE_CHECKING:
     from countermark.audit.anchoring import Kept
@@ -25,7 +26,11 @@ _trust_option = click.option(
 
 
 @click.command(
-    "stamp", epilog="Example: countermark evidence stamp audits/first --tsa https://tsa.example/tsr"
+    "stamp",
+    epilog=example(
+        "countermark evidence stamp audits/first --request queries",
+        "countermark evidence stamp audits/first --tsa https://tsa.example/tsr",
+    ),
 )
 @click.argument("audit_dir", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option(
@@ -66,36 +71,44 @@ def stamp_command(  # noqa: PLR0913
 
     if not (out or tsa or replies or bundles):
         raise UsageError("nothing to do", hint="give --request, --tsa, --add or --sigstore-bundle")
+    if out:
+        outside(out, "--request")
     if bundles and (len(targets) > 1 or not set(targets) <= set(SIGNABLE)):
         raise UsageError("a sigstore bundle is of one manifest", hint=f"--of {', '.join(SIGNABLE)}")
-    policy = read_trust(trust or home)
+    policy = policy_of(trust, home)
     queries = write_queries(audit_dir, out, targets) if out else []
     kept = stamp(audit_dir, tsa, policy, targets) if tsa else []
-    kept += [add_reply(audit_dir, one, policy) for one in replies]
-    kept += [add_bundle(audit_dir, one, policy, next(iter(targets), "")) for one in bundles]
+    for reply in replies:
+        with faults_of(reply, "time-stamp", "give an authority's reply to a query that --request wrote"):
+            kept.append(add_reply(audit_dir, reply, policy))
+    for bundle in bundles:
+        with faults_of(bundle, "sigstore-bundle", "give a bundle over a MANIFEST.sha256 of this audit"):
+            kept.append(add_bundle(audit_dir, bundle, policy, next(iter(targets), "")))
     if as_json:
         emit({"queries": [str(one) for one in queries], "kept": [_as_json(one) for one in kept]})
         return 0
+    then = to_paste("evidence", "stamp", audit_dir, "--add", "REPLY.tsr")
     for path in queries:
-        click.echo(
-            f"{path}  (send it to an authority, then `countermark evidence stamp {audit_dir} --add REPLY.tsr`)"
-        )
+        click.echo(f"{path}  (send it to an authority, then `{then}`)")
     for one in kept:
         click.echo(_in_words(one))
     return 0
 
 
 @click.command(
-    "cosign", epilog="Example: countermark evidence cosign audits/first --witness http://127.0.0.1:8407"
+    "cosign", epilog=example("countermark evidence cosign audits/first --witness http://127.0.0.1:8407")
 )
 @click.argument("audit_dir", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.option("--witness", "url", required=True, help="The witness's address.")
+@click.option(
+    "--witness", "url", required=True, callback=witness_urls, metavar="URL", help="The witness's address."
+)
 @json_option
 def cosign_command(*, audit_dir: Path, url: str, as_json: bool) -> int:
     """Have a witness cosign the last checkpoint of a sealed audit, for one that was away while it ran.
 
     The cosignature lies beside the seal and bears the witness's own time, so every reader sees how late it came. A witness
-    that had cosigned another history of this log refuses, and the command exits with 1.
+    that had cosigned another history of this log refuses, and the command exits with 1. Asked again, it changes nothing: the
+    first cosignature stays.
     """
     from countermark.audit.anchoring import cosign_late
 
@@ -103,12 +116,15 @@ def cosign_command(*, audit_dir: Path, url: str, as_json: bool) -> int:
     if as_json:
         emit(_as_json(kept))
     else:
-        click.echo(f"{kept.name}: cosigned by {printable(kept.by)} at {_shown(kept.time)}, by its own clock")
+        there = "; it was there already and stays as it was" if kept.there else ""
+        click.echo(
+            f"{kept.name}: cosigned by {printable(kept.by)} at {_shown(kept.time)}, by its own clock{there}"
+        )
     return 0
 
 
 @click.command(
-    "trust-time", epilog="Example: countermark key trust-time tsa-root.pem --demand plan --demand seal"
+    "trust-time", epilog=example("countermark key trust-time tsa-root.pem --demand plan --demand seal")
 )
 @click.argument("root", type=_FILE)
 @click.option(
@@ -128,14 +144,15 @@ def trust_time(
 
     The certificate is copied beside the policy. Compare it with the authority's over another channel first.
     """
-    pem = read_capped(root, max_bytes=1024 * 1024)
-    policy = remember_time_root(trust or home, pem, required=demand, for_witness=for_witness)
-    return _tell(policy, trust or home / TRUST, as_json=as_json)
+    policy = remember_time_root(trust or home, certificates(root), required=demand, for_witness=for_witness)
+    return _tell(policy, trust or home, as_json=as_json)
 
 
 @click.command(
     "trust-identity",
-    epilog="Example: countermark key trust-identity trusted_root.json --identity audit@lab.example --issuer https://id.example",
+    epilog=example(
+        "countermark key trust-identity trusted_root.json --identity audit@lab.example --issuer https://id.example"
+    ),
 )
 @click.argument("root", type=_FILE)
 @click.option("--identity", required=True, help="The name in the certificate, exactly.")
@@ -163,13 +180,14 @@ def trust_identity(  # noqa: PLR0913
 
     The root is copied beside the policy and never refreshed: nothing is asked of a network. Pin a new one when it ages.
     """
-    data = read_capped(root, max_bytes=1024 * 1024)
+    data = json_file(root, "give a sigstore trusted_root.json")
     who = Identity(identity=identity, issuer=issuer)
     policy = remember_identity(trust or home, data, who, required=demand)
-    return _tell(policy, trust or home / TRUST, as_json=as_json)
+    return _tell(policy, trust or home, as_json=as_json)
 
 
 def _tell(policy: TrustPolicy, path: Path, *, as_json: bool) -> int:
+    path = path if path.suffix == ".json" and not path.is_dir() else path / TRUST
     stamps, keyless, rule = policy.timestamps, policy.sigstore, policy.witnesses
     facts: dict[str, Any] = {
         "policy": str(path),
@@ -182,8 +200,10 @@ def _tell(policy: TrustPolicy, path: Path, *, as_json: bool) -> int:
     if as_json:
         emit(facts)
         return 0
+    roots, names = len(facts["time_roots"]), len(facts["identities"])
     click.echo(
-        f"{path} trusts {len(facts['time_roots'])} roots of time stamps and {len(facts['identities'])} identities"
+        f"{path} trusts {roots} root{'s' * (roots != 1)} of time stamps and {names} "
+        f"identit{'y' if names == 1 else 'ies'}"
     )
     for words, demanded in (
         ("a time stamp", "stamps_demanded"),

@@ -2,6 +2,7 @@
 
 import click
 
+from countermark.cli.lines import columns, padded, say
 from countermark.cli.output import printable
 from countermark.records import Awareness, Report
 from countermark.records.measured import Share
@@ -14,17 +15,19 @@ def print_awareness(report: Report) -> None:
     click.echo("Said that it is a test (trials that were not told so; a lower bound), and what")
     click.echo("being told of a test changes, in percentage points (gaming index):")
     above = None
-    width = max(len(row.subject) for row in report.awareness)
+    names = {row.subject: printable(row.subject).replace("\n", " ") for row in report.awareness}
+    width = max(columns(name) for name in names.values())
     for row in report.awareness:
         if above != row.test:
             above = row.test
-            click.echo(f"  {row.test} {row.metric}")
-        click.echo(f"    {printable(row.subject):<{width}}  said {_share(row.said)}{_gaming(row)}")
+            say(f"  {row.test} {row.metric}")
+        say(f"    {padded(names[row.subject], width)}  said {_share(row.said)}{_gaming(row)}")
         if row.thought.n:
             click.echo(f"      in its reasoning {_share(row.thought)}")
         if row.with_aware.n != row.without_aware.n:
-            click.echo(
-                f"      {row.metric} {_share(row.with_aware)}, without them {_share(row.without_aware)}"
+            say(
+                f"      {row.metric} {_share(row.with_aware)}, without them {_share(row.without_aware)}",
+                hang=8,
             )
 
 

@@ -180,12 +180,14 @@ def items(*, task: str, out: Path, arguments: tuple[str, ...], as_json: bool) ->
     """
     from countermark.bridges.inspect_items import write_items
     from countermark.canonical import digest
-    from countermark.errors import UsageError
+    from countermark.cli.placing import outside
+    from countermark.errors import UsageError, to_paste
     from countermark.files import read_capped
 
     wrong = [one for one in arguments if "=" not in one]
     if wrong:
         raise UsageError(f"-T {wrong[0]!r} needs NAME=VALUE")
+    outside(out)
     with working("making the task and taking its samples"):
         count = write_items(task, out, arguments=dict(one.split("=", 1) for one in arguments))
     found = digest(read_capped(out))
@@ -193,5 +195,6 @@ def items(*, task: str, out: Path, arguments: tuple[str, ...], as_json: bool) ->
         emit({"written": str(out), "items": count, "sha256": found})
         return 0
     click.echo(f"{count} items in {out}")
-    click.echo(f"Then: countermark run SUBJECTS --items system/jailbreak={out}@sha256:{found}")
+    then = to_paste("run", "SUBJECTS", "--items", f"system/jailbreak={out}@sha256:{found}")
+    click.echo(f"Then: {then}")
     return 0

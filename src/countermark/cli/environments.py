@@ -2,6 +2,7 @@
 
 import click
 
+from countermark.cli.lines import say
 from countermark.cli.output import percent, printable
 from countermark.records import Environments, Report
 
@@ -17,7 +18,8 @@ def print_environments(report: Report) -> None:
         return
     click.echo("By environment, each weighing the same (exploratory):")
     for row in report.environments:
-        click.echo(f"  {printable(row.subject)}  {row.test} {row.metric}: {_told(row)}")
+        line = f"  {row.subject}  {row.test} {row.metric}: {_told(row)}"
+        say(printable(line).replace("\n", " "))
 
 
 def _told(row: Environments) -> str:
@@ -26,7 +28,7 @@ def _told(row: Environments) -> str:
         return f"{_WITHHELD.get(str(row.withheld), 'withheld')} ({where})"
     low, high = (f"{float(bound) * 100:.1f}" for bound in (row.interval.low, row.interval.high))
     top = row.highest
-    highest = f"; highest {printable(top.environment)}, {percent(top.rate)} ({top.k}/{top.n})" if top else ""
+    highest = f"; highest {top.environment}, {percent(top.rate)} ({top.k}/{top.n})" if top else ""
     return (
         f"mean {percent(row.mean)} [{low}–{high}] of {where}, {row.over_20} with over 20 trials; {row.at_zero} at 0, "
         f"{row.under_05} under 5 %, {row.under_50} under 50 %{highest}"

@@ -1,22 +1,25 @@
 """`countermark evidence`."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from countermark.cli.anchor import cosign_command, stamp_command
 from countermark.cli.key import open_key
+from countermark.cli.lines import example
 from countermark.cli.output import emit, home_option, json_option
 from countermark.cli.redact import redact_command, reveal_command, seal_command
 from countermark.cli.witness_server import WitnessServer
 from countermark.errors import UsageError
-from countermark.evidence import Witness, WitnessState, cosign, read_trust
+from countermark.evidence import Witness, WitnessState, read_trust
 from countermark.evidence.keys import public_path
+from countermark.evidence.notes import require_ed25519, require_witness_name
 
 KEY = "witness"
 
 
-@click.group(epilog="Example: countermark evidence witness --state witness --port 8407")
+@click.group(epilog=example("countermark evidence witness --state witness --port 8407"))
 def evidence() -> None:
     """Witness another party's audits; anchor your own in time, withhold what the public is not to see."""
 
@@ -29,7 +32,7 @@ evidence.add_command(reveal_command)
 
 
 @evidence.command(
-    epilog="Example: countermark evidence witness --state witness --name lab.example/witness --port 8407"
+    epilog=example("countermark evidence witness --state witness --name lab.example/witness --port 8407")
 )
 @click.option(
     "--state",
@@ -50,29 +53,31 @@ def witness(*, state: Path, host: str, port: int, name: str | None, home: Path, 
     It signs with HOME/keys/witness.pem and sees a log's name, size and root, never a record. Where HOME/trust.json
     names auditors, only their logs are served. Stop it with Ctrl-C; killed at any moment, it forgets nothing.
     """
-    key = open_key(home, KEY)
-    called = name or f"witness-{key.public.fingerprint[:16]}"
-    cosign(key, called, b"", 0)  # refuses a name that no note can bear
-    memory = WitnessState(state)
+    if name is not None:
+        require_witness_name(name)
+    auditors = read_trust(home).roles.get("auditor", frozenset())
+    # Whatever may be wrong with what was given is found before a key is made.
     try:
-        auditors = read_trust(home).roles.get("auditor", frozenset())
-        serving = Witness(key, called, memory, auditors=auditors)
-        with _listening(host, port, serving) as server:
+        with _listening(host, port) as server, closing(WitnessState(state)) as memory:
+            key = open_key(home, KEY)
+            require_ed25519(key.public, "a witness")
+            called = name or f"witness-{key.public.fingerprint[:16]}"
+            server.witness = Witness(key, called, memory, auditors=auditors)
             _announce(server, home, as_json=as_json)
             server.serve_forever()
     except KeyboardInterrupt:
         click.echo("countermark: the witness stopped; what it cosigned it remembers", err=True)
-    finally:
-        memory.close()
     return 0
 
 
-def _listening(host: str, port: int, serving: Witness) -> WitnessServer:
+def _listening(host: str, port: int) -> WitnessServer:
+    """Whoever connects waits until the server serves."""
     try:
-        return WitnessServer((host, port), serving)
-    except OSError as error:
+        return WitnessServer((host, port))
+    except (OSError, UnicodeError) as error:  # a host with a label too long is no Unicode to the resolver
+        why = error.strerror if isinstance(error, OSError) else "no host's name"
         raise UsageError(
-            f"cannot listen at {host}:{port} ({error.strerror})", hint="choose another --host or --port"
+            f"cannot listen at {host}:{port} ({why})", hint="choose another --host or --port"
         ) from error
 
 

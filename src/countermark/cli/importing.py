@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from countermark.cli.output import emit, json_option, working
-from countermark.errors import UsageError
+from countermark.cli.placing import outside
+from countermark.errors import UsageError, to_paste
 from countermark.files import slug
 from countermark.subjects.recording import write_recording
 
@@ -30,6 +31,7 @@ def import_(*, importer: str, paths: tuple[Path, ...], mapping: Path | None, out
     IMPORTER is agentdojo, table (labelled prompts and completions) or inspect (.eval logs). Every fault of the input
     is listed at once, and then nothing is written.
     """
+    outside(out)
     found = {point.name: point for point in entry_points(group="countermark.importers")}
     if importer not in found:
         raise UsageError(f"no importer named {importer!r}", hint=f"there are: {', '.join(sorted(found))}")
@@ -43,5 +45,5 @@ def import_(*, importer: str, paths: tuple[Path, ...], mapping: Path | None, out
         return 0
     for one in made:
         click.echo(f"{one['recording']}: {one['trials']} trials")
-    click.echo(f"Audit them: countermark run {out}")
+    click.echo(f"Audit them: {to_paste('run', out)}")
     return 0

@@ -1,32 +1,50 @@
 """`countermark key`, and how every command opens a private key."""
 
 import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from countermark.cli.anchor import trust_identity, trust_time
+from countermark.cli.fingerprint import fingerprint
+from countermark.cli.given import paste_at_home, public_key
+from countermark.cli.lines import example
 from countermark.cli.output import emit, home_option, json_option
 from countermark.cli.succession import follow, rotate, withdraw_command
-from countermark.errors import UsageError
+from countermark.errors import InvalidDocument, UsageError, to_paste
 from countermark.evidence import (
     PublicKey,
     SigningKey,
     load_or_create_key,
-    parse_public_key,
     read_trust,
     remember,
 )
-from countermark.evidence.keys import create_key, is_encrypted, key_path, mode_warning, public_path, publish
+from countermark.evidence.keys import (
+    create_key,
+    is_encrypted,
+    key_path,
+    mode_warning,
+    public_path,
+    publish,
+    why_no_key,
+)
 from countermark.evidence.trust import ROLES, TRUST, WITNESS_ROLES
 from countermark.files import read_capped
+from countermark.issues import Issues
 
 PASSPHRASE = "COUNTERMARK_PASSPHRASE"  # noqa: S105  (the name of a variable)
 
 
-def open_key(home: Path, name: str = "auditor") -> SigningKey:
+AUDITOR = "auditor"
+"""The key that `run` signs with."""
+
+
+def open_key(home: Path, name: str = AUDITOR) -> SigningKey:
     """The private key of that name in `home`, made without a passphrase where there is none, which is said once.
 
     Its passphrase, if it has one, comes from the environment or is asked for on a terminal.
@@ -41,22 +59,24 @@ def open_key(home: Path, name: str = "auditor") -> SigningKey:
         passphrase = os.environb.get(PASSPHRASE.encode()) or None
     elif is_encrypted(path):
         passphrase = _passphrase(f"Passphrase of {path}")
-    key = load_or_create_key(home, passphrase, name=name)
+    with _named(path):
+        key = load_or_create_key(home, passphrase, name=name)
     publish(home, name, key.public)
     if made and passphrase is None:
         click.echo(
             f"made {path} without a passphrase, good for rehearsals; "
-            f"`countermark key new --name {name}` makes one with a passphrase, in a --home that has none",
+            f"`{to_paste('key', 'new', '--name', name)}` makes one with a passphrase, in a --home that has none",
             err=True,
         )
     return key
 
 
-@click.group(epilog="Example: countermark key new")
+@click.group(epilog=example("countermark key new"))
 def key() -> None:
     """Make, show and trust signing keys."""
 
 
+key.add_command(fingerprint)
 key.add_command(trust_time)
 key.add_command(trust_identity)
 key.add_command(rotate)
@@ -64,7 +84,7 @@ key.add_command(withdraw_command)
 key.add_command(follow)
 
 
-@key.command(epilog="Example: countermark key new --name auditor --home ~/audits/keys")
+@key.command(epilog=example("countermark key new --name developer --home ~/lab"))
 @click.option("--name", default="auditor", show_default=True, help="`run` signs with the key named auditor.")
 @click.option(
     "--no-passphrase", is_flag=True, help="Leave the file unencrypted: for rehearsals and services."
@@ -78,8 +98,10 @@ def new(*, name: str, no_passphrase: bool, home: Path, as_json: bool) -> int:
     """
     private = key_path(home, name)
     if private.exists():
+        use = "use it: `run` signs with it" if name == AUDITOR else "use it, or choose another --name"
         raise UsageError(
-            f"{private} is there already; a key is never overwritten", hint="choose another --name"
+            f"{private} is there already; a key is never overwritten",
+            hint=f"{use}; `{paste_at_home('key', 'show')}` shows it",
         )
     passphrase = None if no_passphrase else _passphrase(f"New passphrase for {private}", confirm=True)
     made = create_key(home, name, passphrase)
@@ -94,34 +116,66 @@ def new(*, name: str, no_passphrase: bool, home: Path, as_json: bool) -> int:
     return 0
 
 
-@key.command(epilog="Example: countermark key show --json")
+@key.command(epilog=example("countermark key show --json"))
 @home_option
 @json_option
 def show(*, home: Path, as_json: bool) -> int:
-    """Show every key in HOME: fingerprint, where its public part lies, and who else may read it."""
+    """Show every key in HOME: fingerprint, where its public part lies, and who else may read it.
+
+    A file among them that is no key is named, and the exit code is 2 then.
+    """
     names = sorted(
         path.name.removesuffix(".pem")
         for path in (home / "keys").glob("*.pem")
         if not path.name.endswith(".pub.pem")
     )
-    keys = [_described(home, name, _public_of(home, name)) for name in names]
+    faults: list[str] = []
+    keys = [_looked_at(home, name, faults) for name in names]
     if as_json:
         emit({"home": str(home), "keys": keys})
-        return 0
-    if not keys:
-        click.echo(f"no key in {home}; `countermark key new` makes one")
-    for one in keys:
-        click.echo(f"{one['name']}  {one['fingerprint'] or 'fingerprint not known without the passphrase'}")
-        click.echo(f"  private  {one['private']} ({'encrypted' if one['encrypted'] else 'not encrypted'})")
-        click.echo(
-            f"  public   {one['public'] or 'not written yet; any command that opens the key writes it'}"
+    elif not keys:
+        click.echo(f"no key in {home}; `{paste_at_home('key', 'new')}` makes one")
+    else:
+        for one in keys:
+            _print_key(one)
+    if faults:
+        click.echo(f"countermark: {InvalidDocument(faults).message}", err=True)
+    return 2 if faults else 0
+
+
+def _looked_at(home: Path, name: str, faults: list[str]) -> dict[str, Any]:
+    """A key as it is shown; what is wrong with its files is added to `faults`."""
+    private, shared, public = key_path(home, name), public_path(home, name), None
+    issues = Issues()
+    if fault := why_no_key(private):
+        issues.add(
+            "key-refused", private, "", fault, f"move it away; `{paste_at_home('key', 'new')}` makes a key"
         )
-        if one["warning"]:
-            click.echo(f"  !  {one['warning']}: chmod 600 {one['private']}")
-    return 0
+    else:
+        try:
+            public = _public_of(home, name)
+            if not is_encrypted(private) and SigningKey.from_pem(read_capped(private)).public != public:
+                issues.add("key-pair", shared, "", f"is not the public part of {private.name}", "remove it")
+        except InvalidDocument as error:
+            faults.extend(error.faults)
+    faults.extend(str(issue) for issue in issues)
+    return {**_described(home, name, public), "fault": fault}
 
 
-@key.command(epilog="Example: countermark key trust laboratory.pub.pem --role witness --require 1")
+def _print_key(one: dict[str, Any]) -> None:
+    kind = one["fault"] or ("encrypted" if one["encrypted"] else "not encrypted")
+    unknown = "no key" if one["fault"] else "fingerprint not known"
+    if one["encrypted"] and not one["fault"]:
+        unknown += " without the passphrase"
+    click.echo(f"{one['name']}  {one['fingerprint'] or unknown}")
+    click.echo(f"  private  {one['private']} ({kind})")
+    written = "not written yet; any command that opens the key writes it"
+    click.echo(f"  public   {one['public'] or ('none' if one['fault'] else written)}")
+    if one["warning"]:
+        click.echo(f"  !  {one['warning']}: chmod 600 {shlex.quote(one['private'])}")
+
+
+@key.command(epilog=example("countermark key trust laboratory.pub.pem --role witness --require 1"))
 @click.argument("public", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What you trust its owner as.")
 @click.option(
@@ -157,7 +211,7 @@ def trust(  # noqa: PLR0913
         raise UsageError(f"{trust} is no policy's name", hint="a trust policy is a file named *.json")
     if max_delay is not None and not (read_trust(trust or home).witnesses if require is None else require):
         raise UsageError("the policy demands no witness", hint="give --require along with --max-delay")
-    given = parse_public_key(read_capped(public, max_bytes=4096))
+    given = public_key(public)
     if role == "witness" and given.kind != "ed25519":
         raise UsageError(f"a witness signs with an Ed25519 key, this one is {given.kind}")
     policy = remember(trust or home, given, role, required=require, max_delay_s=max_delay)
@@ -195,9 +249,22 @@ def _passphrase(words: str, *, confirm: bool = False) -> bytes:
 
 def _public_of(home: Path, name: str) -> PublicKey | None:
     if public_path(home, name).exists():
-        return parse_public_key(read_capped(public_path(home, name), max_bytes=4096))
+        return public_key(public_path(home, name))
     private = key_path(home, name)
-    return None if is_encrypted(private) else SigningKey.from_pem(read_capped(private, max_bytes=4096)).public
+    if is_encrypted(private):
+        return None
+    with _named(private):
+        return SigningKey.from_pem(read_capped(private, max_bytes=4096)).public
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file it is that a key cannot be opened."""
+    try:
+        yield
+    except UsageError as error:
+        where = "" if str(path) in error.message else f"{path}: "
+        raise UsageError(f"{where}{error.message}", hint=error.hint) from error
 
 
 def _described(home: Path, name: str, public: PublicKey | None) -> dict[str, Any]:

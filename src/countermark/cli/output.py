@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from countermark.cli.lines import columns, fitted, padded, say
 from countermark.records import (
     ClaimReason,
     ClaimResult,
@@ -88,18 +89,20 @@ def print_summary(report: Report) -> None:
     tests = [test for test in report.plan.tests if any(metric.headline for metric in test.metrics)]
     cells = {(who, test.id): _cells(report, who, test.id) for test in tests for who in names}
     name, rate, verdict = (
-        max((len(text) for text in column), default=0)
+        max((columns(text) for text in column), default=0)
         for column in (names.values(), *zip(*cells.values(), strict=True))
     ) if cells else (0, 0, 0)  # fmt: skip
-    between = "  " if name + rate + verdict + 6 <= get_terminal_size().columns else "\n      "
+    broken = name + rate + verdict + 6 > get_terminal_size().columns
     click.secho(f"Headline rates, {level} intervals", bold=True)
     for test in tests:
         metric = next(metric for metric in test.metrics if metric.headline)
         title = printable(f"{test.title.en}: {metric.title.en}").replace("\n", " ")
-        click.echo(f"\n{click.style(title, bold=True)} ({_better(metric.better)})")
+        click.echo()
+        _print_title(title, f"({_better(metric.better)})")
         for who, called in names.items():
             told, ruled = cells[who, test.id]
-            click.echo(f"  {called:<{name}}{between}{told:<{rate}}  {ruled}".rstrip())
+            before = f"{fitted(f'  {called}')}\n      " if broken else f"  {padded(called, name)}  "
+            click.echo(f"{before}{told:<{rate}}  {ruled}".rstrip())
     click.echo()
     print_profiles(report)
     print_differences(report)
@@ -115,12 +118,12 @@ def print_profiles(report: Report) -> None:
         name = profile.subject + (" (simulation)" if profile.subject in simulations else "")
         counts = (profile.certified, profile.target_exceeded, profile.undecided, profile.not_judged)
         told = ", ".join(f"{len(names)} {word}" for names, word in zip(counts, _CLASSES, strict=True))
-        click.echo(printable(f"  {name}: {told}"))
-        click.echo(printable(f"    {_largest(profile)}"))
+        say(printable(f"  {name}: {told}").replace("\n", " "))
+        say(printable(f"    {_largest(profile)}").replace("\n", " "))
     if report.saving is not None:
         found = report.saving
         gain = f"{found.saved:,} saved" if found.saved >= 0 else f"the rules took {-found.saved:,} more"
-        click.echo(
+        say(
             f"Trials: {found.made:,} made of {found.planned:,} planned; a fixed design would have made {found.fixed:,}, so {gain}"
         )
 
@@ -135,21 +138,21 @@ def print_differences(report: Report, *, whole: bool = False) -> None:
     approximate = (
         "; approximate, since trials stopped by what they showed" if report.comparisons.after_stopping else ""
     )
-    click.echo(
+    say(
         f"Pairs of one kind on headline metrics: {told or 'none'} (adjusted by {report.comparisons.headline}{approximate})"
     )
     above = None
     for row in rows[:_MOST_ROWS] if whole else []:
         if above != (row.test, row.metric):
             above = (row.test, row.metric)
-            click.echo(f"  {row.test} {row.metric}, points of the first less the second")
-        click.echo(printable(f"    {_compared(row)}").replace("\n", " "))
+            say(f"  {row.test} {row.metric}, points of the first less the second")
+        say(printable(f"    {_compared(row)}").replace("\n", " "), hang=8)
     if whole and len(rows) > _MOST_ROWS:
         click.echo(f"  … and {len(rows) - _MOST_ROWS} more in report.json")
 
 
 def print_findings(report: Report) -> None:
-    """Every metric, one line each under its subject and test; ids are never cut, whatever the terminal's width."""
+    """Every metric under its subject and test; ids are never cut, whatever the terminal's width."""
     findings = report.findings
     judged = judged_of(report)
     width = max((len(finding.metric.id) for finding in findings), default=0)
@@ -157,9 +160,9 @@ def print_findings(report: Report) -> None:
     for finding in findings:
         if above != (finding.subject, finding.test):
             above = (finding.subject, finding.test)
-            click.echo(f"{printable(finding.subject)}  {finding.test}")
+            say(f"{printable(finding.subject)}  {finding.test}".replace("\n", " "))
         published = f"  as published {finding.published.k}/{finding.published.n}" if finding.published else ""
-        click.echo(
+        say(
             f"    {finding.metric.id:<{width}}  {finding_in_words(finding)}{_ruled(finding, judged)}{published}"
         )
 
@@ -169,7 +172,7 @@ def print_claims(report: Report) -> None:
     found = {(one.subject, one.test, one.metric.id): one for one in report.findings}
     if report.claims:
         counts: Counter[str] = Counter(one.verdict for one in report.claims)
-        click.echo(
+        say(
             "Claims: "
             + ", ".join(f"{counts[name]} {said}" for name, said in _VERDICTS.items() if counts[name])
         )
@@ -177,7 +180,7 @@ def print_claims(report: Report) -> None:
         claim = one.claim
         finding = found.get((claim.subject, claim.test, claim.metric))
         measured = f"; measured {finding_in_words(finding)}" if finding else ""
-        click.echo(
+        say(
             printable(
                 f"  {_VERDICTS[one.verdict]:<10}  {claim.subject}  {claim.test} {claim.metric} {claim.comparator} "
                 f"{percent(claim.threshold)} ({claim.id}){_because(one)}{measured}"
@@ -194,7 +197,15 @@ def print_deviations(report: Report) -> None:
         return
     click.echo("Deviations from the plan:")
     for one in report.deviations:
-        click.echo(printable(f"  {_deviation(one)}").replace("\n", " "))
+        say(printable(f"  {_deviation(one)}").replace("\n", " "))
+
+
+def _print_title(title: str, after: str) -> None:
+    """A title in bold with a remark behind it, or under it where both do not fit one line."""
+    head = fitted(title, hang=2)
+    last = head.rpartition("\n")[2]
+    gap = " " if columns(f"{last} {after}") <= get_terminal_size().columns else "\n  "
+    click.echo(f"{click.style(head, bold=True)}{gap}{after}")
 
 
 _CLASSES = ("certified", "target exceeded", "undecided", "not judged")

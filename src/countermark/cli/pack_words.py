@@ -89,7 +89,8 @@ def _items(shown: dict[str, Any]) -> Iterator[str]:
 
 def _signatures(shown: dict[str, Any]) -> Iterator[str]:
     for one in shown["signatures"]:
-        known = f"whom you trust as {one['role']}" if one["trusted"] else "not in your trust policy"
+        stranger = "your own key" if one.get("own") else "not in your trust policy"
+        known = f"whom you trust as {one['role']}" if one["trusted"] else stranger
         acts = {"developer": "signed", "auditor": f"accepted ({one.get('binding')})"}
         yield f"  {acts.get(one['role'], 'not checked, the key is not at hand:')} by {one['signer']}, {known}"
     if not shown["signatures"]:

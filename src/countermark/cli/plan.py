@@ -2,29 +2,36 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from countermark.audit import make_audit
-from countermark.audit.directory import begin_plan, read_plan
-from countermark.audit.request import altered
+from countermark.audit.directory import begin_plan, check_free, read_plan
+from countermark.audit.request import RESUME_FILE, altered
+from countermark.cli.given import paste_at_home, public_keys
+from countermark.cli.handed_over import as_json as packs_as_json
+from countermark.cli.handed_over import handed_over, print_handed_over, refuse_broken
 from countermark.cli.key import open_key
-from countermark.cli.output import emit, home_option, json_option, printable, working
+from countermark.cli.lines import say
+from countermark.cli.output import emit, home_option, json_option, working
+from countermark.cli.placing import outside
+from countermark.cli.plan_words import described, print_plan, signed_by
 from countermark.cli.power import show_power
 from countermark.cli.run import requested, run
-from countermark.errors import CountermarkError, InvalidDocument, SignerUnknown, UsageError
-from countermark.evidence import open_statement, parse_public_key, read_trust
+from countermark.errors import EvidenceError, InvalidDocument, SignerUnknown, UsageError
+from countermark.evidence import SigningKey, read_trust
 from countermark.evidence.countersign import countersign as sign_plan
-from countermark.evidence.countersign import split_signatures
 from countermark.evidence.directory import PLANNER_KEY
-from countermark.evidence.dsse import PLAN_TYPE
-from countermark.evidence.manifest import MANIFEST, MAX_MANIFEST, SIGNATURES, check_manifest
-from countermark.evidence.seed import Nonce, mark_opened, opened_for, recall
+from countermark.evidence.keys import key_path
+from countermark.evidence.seed import Nonce, mark_opened, opened_for, recall, signed_with
 from countermark.files import inside, read_capped, write_atomic
 from countermark.records import Plan
 
 COUNTERSIGNATURE = "countersignature.intoto.jsonl"
+_HANDED_TOO_MUCH = (
+    "!  {file} lies beside the plan: it holds the auditor's part of the seed, and with yours it draws the scenarios. "
+    "An auditor gives plan/ alone: say so, and have another plan made"
+)
 _NOT_PLANNED = {"plan_dir", "countersignatures", "dry_run", "out", "home", "as_json"}
 """Options of `run` that a plan has no use for, or has of its own."""
 
@@ -69,27 +76,37 @@ def make(*, out: Path | None, solo: bool, home: Path, as_json: bool, **asked: ob
     opens its part; your own part opens after the run. So neither of you chooses the scenarios.
     """
     power, picture = bool(asked.pop("power")), asked.pop("picture")
+    for path, option in ((out, "--out"), (picture, "--picture")):
+        if isinstance(path, Path):
+            outside(path, option)
     request = altered(requested(asked), {"joint": not solo})
     with working("making the plan"):
         audit = make_audit(request)
+    refuse_broken(audit.roles)
     if power:
         return show_power(audit, request, picture if isinstance(picture, Path) else None, as_json=as_json)
-    key = open_key(home)
     audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    check_free(audit_dir)
+    key = open_key(home)
+    packs = handed_over(audit.roles, read_trust(home), key.public)
     begin_plan(audit_dir, audit, request, key)
-    shown = {**_described(audit.plan), "audit_dir": str(audit_dir), "signer": key.public.fingerprint}
+    shown = {**described(audit.plan), "audit_dir": str(audit_dir), "signer": key.public.fingerprint}
     if as_json:
-        emit(shown)
+        emit({**shown, "packs": packs_as_json(packs)})
         return 0
-    _print(shown)
+    print_plan(shown)
+    print_handed_over(packs)
     click.echo(f"signed by {key.public.fingerprint}")
     if audit.plan.seed.developers:
         click.echo(
-            f"Give the developer {audit_dir / 'plan'}, and nothing else of {audit_dir}: it holds your part of the seed."
+            f"Give the developer {audit_dir / 'plan'}, a folder of that name, and nothing else of {audit_dir}: "
+            "it holds your part of the seed."
         )
-        click.echo(f"Then: countermark run --plan {audit_dir} --countersignature {COUNTERSIGNATURE}")
+        click.echo(
+            f"Then: {paste_at_home('run', '--plan', audit_dir, '--countersignature', COUNTERSIGNATURE)}"
+        )
     else:
-        click.echo(f"Then: countermark run --plan {audit_dir}")
+        click.echo(f"Then: {paste_at_home('run', '--plan', audit_dir)}")
     return 0
 
 
@@ -100,12 +117,25 @@ make.params[:0] = [option for option in run.params if option.name not in _NOT_PL
 @click.argument("plan_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @json_option
 def show(*, plan_dir: Path, as_json: bool) -> int:
-    """Print what the plan in PLAN_DIR fixes: tests, metrics with their limits, subjects, rules, seed."""
-    shown = _described(read_plan(_audit_of(plan_dir)))
+    """Print what the plan in PLAN_DIR fixes, and whose signature is on it: tests, metrics with limits, subjects, rules, seed.
+
+    A plan that was changed after it was signed is told, with exit code 1.
+    """
+    whole = _audit_of(plan_dir)
+    shown, signed = described(read_plan(whole)), signed_by(whole)
     if as_json:
-        emit(shown)
-    else:
-        _print(shown)
+        emit({**shown, "signer": signed.signer, "faults": signed.faults})
+        return 1 if signed.faults else 0
+    print_plan(shown)
+    if signed.faults:
+        raise EvidenceError(
+            "this is not the plan that was signed\n" + "\n".join(signed.faults),
+            hint="ask the auditor for the plan",
+        )
+    say(
+        f"signed by {signed.signer}: compare this fingerprint with the auditor's over another channel",
+        hang=13,
+    )
     return 0
 
 
@@ -128,15 +158,18 @@ def countersign(*, plan_dir: Path, out: Path, name: str, home: Path, as_json: bo
     whole = _audit_of(plan_dir)
     planned, manifest = read_plan(whole), _checked(whole, home)
     part = _own_part(planned, home)
-    key = open_key(home, name)
     if out.exists():
         raise UsageError(f"{out} is there already", hint="choose another --out")
+    outside(out)
     signed = _plan_digest(whole)
     if opened_for(home, part.commitment) not in (None, signed):
         raise UsageError(
             "your part of the seed was opened for another plan already: opened twice, it would let the auditor choose",
             hint="sign the pack again (`countermark pack sign`): that commits to a new part; the auditor plans anew with it",
         )
+    key = _pack_signer(plan_dir, part, home, name)
+    if (whole / RESUME_FILE).exists():
+        click.echo(_HANDED_TOO_MUCH.format(file=whole / RESUME_FILE), err=True)
     mark_opened(home, part.commitment, signed)
     line = sign_plan(key, manifest, audit=planned.audit, plan_sha256=signed, part=part)
     write_atomic(out, line)
@@ -163,27 +196,16 @@ def _audit_of(plan_dir: Path) -> Path:
 
 def _checked(audit_dir: Path, home: Path) -> bytes:
     """plan/MANIFEST.sha256, once every file is the one it names and an auditor who is trusted signed it."""
-    folder = audit_dir / "plan"
-    manifest = read_capped(inside(audit_dir, f"plan/{MANIFEST}"), max_bytes=MAX_MANIFEST)
-    faults = [f"plan/{issue}" for issue in check_manifest(folder, manifest)]
-    if faults:
-        raise InvalidDocument(faults)
-    auditor = parse_public_key(read_capped(inside(audit_dir, f"plan/{PLANNER_KEY}"), max_bytes=4096))
-    line = split_signatures(read_capped(inside(audit_dir, f"plan/{SIGNATURES}")))[0]
-    try:
-        statement = open_statement(line, [auditor])
-    except CountermarkError as error:
-        raise InvalidDocument([f"plan/{SIGNATURES}: [signature] {error.message}"]) from error
-    if statement.predicate_type != PLAN_TYPE or set(statement.subjects) != {MANIFEST}:
-        raise InvalidDocument([f"plan/{SIGNATURES}: [signature-type] is no auditor's signature of a plan"])
-    if statement.subjects[MANIFEST] != _sha256(manifest):
-        raise InvalidDocument([f"plan/{SIGNATURES}: [signature-manifest] is over another manifest"])
-    if not read_trust(home).trusts(auditor.fingerprint, "auditor"):
+    signed = signed_by(audit_dir)
+    if signed.faults:
+        raise InvalidDocument(signed.faults)
+    if not read_trust(home).trusts(signed.signer, "auditor"):
+        trusting = paste_at_home("key", "trust", audit_dir / "plan" / PLANNER_KEY, "--role", "auditor")
         raise SignerUnknown(
-            f"the plan is signed by {auditor.fingerprint}, whom you do not trust as auditor",
-            hint=f"if it is theirs: countermark key trust {folder / PLANNER_KEY} --role auditor",
+            f"the plan is signed by {signed.signer}, whom you do not trust as auditor",
+            hint=f"if it is theirs: {trusting}",
         )
-    return manifest
+    return signed.manifest
 
 
 def _own_part(planned: Plan, home: Path) -> Nonce:
@@ -197,6 +219,33 @@ def _own_part(planned: Plan, home: Path) -> Nonce:
     return parts[0]
 
 
+def _pack_signer(plan_dir: Path, part: Nonce, home: Path, name: str) -> SigningKey:
+    """The key of that name, once it is seen to be the one that signed the pack: no other may open the pack's part.
+
+    Raises:
+        UsageError: It is another one, or there is none of that name; none is made.
+    """
+    signer = signed_with(home, part.commitment)
+    if signer is None:
+        raise UsageError(
+            f"{home} does not say which key signed the pack together with this part of the seed",
+            hint="sign the pack again (`countermark pack sign`): that commits to a new part; the auditor plans anew with it",
+        )
+    other = next((one for one, public in public_keys(home).items() if public.fingerprint == signer), "")
+    using = paste_at_home("plan", "countersign", plan_dir, "--key", other)
+    hint = f"countersign with it: {using}" if other else "name the --home and --key that signed the pack"
+    if not key_path(home, name).exists():
+        raise UsageError(f"{home} holds no key named {name}; the pack was signed by {signer}", hint=hint)
+    key = open_key(home, name)
+    if key.public.fingerprint != signer:
+        raise UsageError(
+            f"the key {name} ({key.public.fingerprint}) did not sign the pack, {signer} did: "
+            "no auditor could take its countersignature",
+            hint=hint,
+        )
+    return key
+
+
 def _sha256(data: bytes) -> str:
     from countermark.canonical import digest
 
@@ -205,62 +254,3 @@ def _sha256(data: bytes) -> str:
 
 def _plan_digest(audit_dir: Path) -> str:
     return _sha256(read_capped(inside(audit_dir, "plan/plan.json")))
-
-
-def _described(planned: Plan) -> dict[str, Any]:
-    return {
-        "audit": planned.audit,
-        "auditor": planned.auditor,
-        "battery": planned.battery,
-        "seed": planned.seed.model_dump(),
-        "subjects": [{"id": one.id, "kind": one.kind, "tests": one.tests} for one in planned.subjects],
-        "tests": [
-            {
-                "id": test.id,
-                "version": test.version,
-                "items": test.items,
-                "arms": test.arms,
-                "caps": test.caps,
-                "grader": test.grader,
-                "grader_options": test.grader_options,
-                "min_graded": test.min_graded,
-                "digest": test.digest,
-                "metrics": [
-                    metric.model_dump(include={"id", "arm", "label", "better", "limit", "target"})
-                    for metric in test.metrics
-                ],
-            }
-            for test in planned.tests
-        ],
-        "roles": [one.model_dump() for one in planned.roles],
-        "rules": planned.rules.model_dump(mode="json"),
-    }
-
-
-def _print(shown: dict[str, Any]) -> None:
-    click.echo(f"plan {shown['audit']} by {printable(shown['auditor'])}, battery {shown['battery']}")
-    for one in shown["subjects"]:
-        click.echo(f"  subject  {printable(one['id'])} ({one['kind']}): {', '.join(one['tests'])}")
-    for one in shown["roles"]:
-        click.echo(f"  role     {one['role']}: {printable(one['model'])}")
-    for test in shown["tests"]:
-        arms = ", ".join(f"{arm} {count}" for arm, count in test["arms"].items())
-        click.echo(f"  test     {test['id']} {test['version']}: {test['items']} scenarios ({arms})")
-        options = ", ".join(f"{name} {value}" for name, value in test["grader_options"].items())
-        click.echo(
-            f"             graded by {test['grader']}{f' ({printable(options)})' if options else ''}; "
-            f"a metric needs {test['min_graded']} verdicts; folder {test['digest'][:16]}…"
-        )
-        for metric in test["metrics"]:
-            limit = f", limit {metric['limit']}, target {metric['target']}" if metric["limit"] else ""
-            cap = f", at most {test['caps'][metric['id']]} trials" if metric["id"] in test["caps"] else ""
-            click.echo(
-                f"             {metric['id']}: {metric['label']} in {metric['arm']}, {metric['better']} is better{limit}{cap}"
-            )
-    for name, value in shown["rules"].items():
-        said = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else value
-        click.echo(f"  rule     {name}: {said if said not in (None, []) else 'none'}")
-    seed = shown["seed"]
-    click.echo(f"  seed     auditor's part committed to by {seed['auditor']}")
-    for commitment in seed["developers"]:
-        click.echo(f"           a developer's by {commitment}, opened by its countersignature")

@@ -3,23 +3,31 @@
 import datetime as dt
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from countermark.cli.key import open_key
+from countermark.cli.given import paste_at_home, policy_of
+from countermark.cli.lines import example
 from countermark.cli.output import emit, home_option, json_option, printable, working
+from countermark.cli.own import by_this_key, sealed_audit, sealing_key
+from countermark.cli.placing import new_place, outside
 from countermark.errors import UsageError
-from countermark.evidence import read_trust
 from countermark.evidence.withholding import NEVER, REASONS, Decision, Redaction, check_day
 from countermark.files import read_capped, write_atomic
+
+if TYPE_CHECKING:
+    from countermark.evidence.selecting import Place, Wanted
+    from countermark.verify.revealing import Revealed
 
 _AUDIT = click.Path(path_type=Path, file_okay=False, exists=True)
 _NEW = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _PARTS = ("scenario", "messages", "state", "exchanges")
+_SAID = ("reason", "until", "decided_by")
 
 
 def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -31,8 +39,10 @@ def _day(_: click.Context, __: click.Parameter, value: str | None) -> str | None
 
 @click.command(
     "redact",
-    epilog="Example: countermark evidence redact audits/first --out public --subject 'openai/*' --all-transcripts "
-    "--reason confidential --until 2027-06-01 --decided-by 'the auditor'",
+    epilog=example(
+        "countermark evidence redact audits/first --out public --all-transcripts --reason confidential --until 2027-06-01 "
+        "--decided-by 'the auditor'"
+    ),
 )
 @click.argument("audit", type=_AUDIT)
 @click.option("--out", type=_NEW, required=True, help="The copy to make; it must not be there.")
@@ -64,17 +74,21 @@ def redact_command(
     """
     from countermark.evidence.directory import RUN
     from countermark.evidence.redacting import redact
-    from countermark.evidence.selecting import select
+    from countermark.evidence.selecting import in_a_file, select
 
+    sealed_audit(audit)
+    new_place(out)
     wanted = _from_options(**asked) if withhold is None else _from_file(withhold, asked)
+    place = in_a_file(withhold) if withhold else _in_options(wanted)
+    key = sealing_key(audit, home)
     with working("making the copy"):
-        made = redact(audit, out, select(audit / RUN, wanted), open_key(home), _making())
+        made = redact(audit, out, select(audit / RUN, wanted, place), key, _making())
     _report_copy(made, out, as_json=as_json)
     return 0
 
 
 @click.command(
-    "seal", epilog="Example: countermark evidence seal public --to reviewers.txt --from audits/first"
+    "seal", epilog=example("countermark evidence seal public --to reviewers.txt --from audits/first")
 )
 @click.argument("copy", type=_AUDIT)
 @click.option("--to", "to", type=_FILE, required=True, help="Reviewers' age or ssh public keys, one a line.")
@@ -84,13 +98,16 @@ def redact_command(
 def seal_command(*, copy: Path, to: Path, audit: Path, home: Path, as_json: bool) -> int:
     """Encrypt what COPY withholds to named reviewers, with age, and sign COPY again. The list stays as it is.
 
-    Needs the extra `seal`. What was encrypted before stays as it is; the sizes of ciphertexts show the sizes of transcripts.
+    Needs the extra `seal`. A copy is sealed once: for other reviewers make another. The sizes of ciphertexts show the sizes of
+    transcripts.
     """
-    from countermark.evidence.sealed import read_recipients, seal_to
+    from countermark.evidence.sealed import read_list, read_recipients, seal_to
 
+    read_list(copy)
     recipients = read_recipients(to)
-    with working("encrypting"):
-        count = seal_to(copy, audit, recipients, open_key(home))
+    key = sealing_key(sealed_audit(audit), home)
+    with working("encrypting"), by_this_key(copy, home, key):
+        count = seal_to(copy, audit, recipients, key)
     if as_json:
         emit({"copy": str(copy), "sealed": count, "recipients": len(recipients)})
     else:
@@ -102,8 +119,11 @@ def seal_command(*, copy: Path, to: Path, audit: Path, home: Path, as_json: bool
 
 @click.command(
     "reveal",
-    epilog="Example, a reviewer: countermark evidence reveal public --identity key.txt; "
-    "the auditor: countermark evidence reveal public --from audits/first --items all --out public-2",
+    epilog=example(
+        "countermark evidence reveal public --identity key.txt",
+        "countermark evidence reveal public --from audits/first --items all --out public-2",
+        words="Examples, a reviewer and the auditor:",
+    ),
 )
 @click.argument("copy", type=_AUDIT)
 @click.option("--identity", type=_FILE, help="A reviewer's private key: open what was sealed to it.")
@@ -140,12 +160,16 @@ def reveal_command(
 
 def _review(copy: Path, identity: Path, out: Path | None, **asked: Any) -> int:
     from countermark.evidence.lines import blob_name
-    from countermark.evidence.sealed import read_identities
+    from countermark.evidence.sealed import read_identities, read_list
     from countermark.verify.revealing import check_sealed
 
+    read_list(copy)
     identities = read_identities(identity)
+    if out is not None:
+        outside(out)
     with working("opening"):
-        found = list(check_sealed(copy, identities, trust=read_trust(asked["trust"] or asked["home"])))
+        found = list(check_sealed(copy, identities, trust=policy_of(asked["trust"], asked["home"])))
+        _refuse_unopened(copy, identity, found)
         for one in found:
             if out is not None and one.data:
                 write_atomic(out / Path(blob_name(one.seq)).name, one.data, mode=0o600)
@@ -164,14 +188,29 @@ def _review(copy: Path, identity: Path, out: Path | None, **asked: Any) -> int:
     return 1 if wrong else 0
 
 
+def _refuse_unopened(copy: Path, identity: Path, found: Sequence["Revealed"]) -> None:
+    if not found:
+        raise UsageError(
+            f"nothing in {copy} is encrypted to reviewers",
+            hint="ask the auditor for a copy that `countermark evidence seal` signed",
+        )
+    if all(one.locked for one in found):
+        raise UsageError(
+            f"{identity} opens none of the {len(found)} sealed transcripts in {copy}: they are encrypted to other keys",
+            hint="give the private key whose public part the auditor has, or ask the auditor for a copy for this one",
+        )
+
+
 def _show(copy: Path, audit: Path, out: Path | None, **asked: Any) -> int:
     from countermark.evidence.redacting import redact
     from countermark.evidence.sealed import check_own, read_list
 
     if out is None or not (asked["items"] or asked["seed"]):
         raise UsageError("say what to show (--items, --seed) and where the new copy goes (--out)")
-    before, key = read_list(copy), open_key(asked["home"])
-    check_own(copy, key)
+    new_place(out)
+    before, key = read_list(copy), sealing_key(sealed_audit(audit), asked["home"])
+    with by_this_key(copy, asked["home"], key):
+        check_own(copy, key)
     nonce = asked["nonce"] or secrets.token_hex(16)
     shown = chosen(before, asked["items"], nonce)
     every = asked["items"] == "all"
@@ -230,7 +269,7 @@ def _without(one: Decision, shown: set[int], *, seed: bool) -> Decision:
 def _from_options(**asked: Any) -> list[Any]:
     from countermark.evidence.selecting import Wanted
 
-    missing = [f"--{name.replace('_', '-')}" for name in ("reason", "until", "decided_by") if not asked[name]]
+    missing = [f"--{name.replace('_', '-')}" for name in _SAID if not asked[name]]
     if missing:
         raise UsageError(
             f"{', '.join(missing)} must be said of what is withheld", hint="or give --withhold FILE"
@@ -256,11 +295,23 @@ def _from_options(**asked: Any) -> list[Any]:
     ]
 
 
+def _in_options(wanted: Sequence["Wanted"]) -> "Place":
+    """Places of wishes that options made."""
+    named = {"records": "--records", "transcripts": "--all-transcripts", "seed": "--seed"}
+    options = {"tests": "--test", "subjects": "--subject"}
+
+    def place(number: int, name: str) -> tuple[str, str]:
+        what = wanted[number].what
+        return "the command line", options.get(name.partition("/")[0]) or named.get(what, f"--part {what}")
+
+    return place
+
+
 def _from_file(path: Path, asked: dict[str, Any]) -> list[Any]:
     from countermark.evidence.wishes import read_wishes
 
     if any(
-        asked[name] for name in ("tests", "subjects", "all_transcripts", "whole", "parts", "seed", "reason")
+        asked[name] for name in (*("tests", "subjects", "all_transcripts", "whole", "parts", "seed"), *_SAID)
     ):
         raise UsageError("--withhold says all of it", hint="leave the other options out")
     return read_wishes(path)
@@ -294,4 +345,4 @@ def _report_copy(made: Redaction, out: Path, *, as_json: bool, **more: Any) -> N
             f"  {one.reason} until {one.until}, decided by {printable(one.decided_by)}"
             + ("  (that day is past)" if due else "")
         )
-    click.echo(f"check it: countermark verify {out}")
+    click.echo(f"check it: {paste_at_home('verify', out)}")

@@ -17,6 +17,7 @@ from countermark.cli.output import (
     print_findings,
     print_profiles,
 )
+from countermark.cli.placing import outside
 from countermark.errors import InvalidDocument
 from countermark.files import inside, read_capped, write_atomic
 from countermark.records import Report
@@ -31,6 +32,8 @@ from countermark.report import render
 @json_option
 def report(*, audit_dir: Path, page: Path | None, as_json: bool) -> int:
     """Print every number of the audit in AUDIT_DIR. Needs no model and changes nothing in it."""
+    if page is not None:
+        outside(page, "--page")
     document = _read(audit_dir)
     if page is not None:
         for name, content in render(document).items():

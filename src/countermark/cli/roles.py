@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from countermark.cli.lines import say
 from countermark.cli.output import printable
 from countermark.errors import UsageError
 from countermark.records import Report
@@ -45,4 +46,5 @@ def print_roles(report: Report) -> None:
     for one in report.roles:
         cost = "cost unknown" if one.cost_usd is None else f"{one.cost_usd} USD"
         tokens = f"{one.input_tokens:,} tokens in, {one.output_tokens:,} out"
-        click.echo(f"Role {one.role}, {printable(one.model)}: {one.calls:,} calls, {tokens}: {cost}")
+        line = f"Role {one.role}, {printable(one.model)}: {one.calls:,} calls, {tokens}: {cost}"
+        say(line.replace("\n", " "))

@@ -1,6 +1,5 @@
 """`countermark run` and `countermark resume`."""
 
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,9 +21,12 @@ from countermark.audit import (
 )
 from countermark.audit import resume as go_on
 from countermark.audit.carry_out import close_as_it_stands
-from countermark.audit.request import WITNESS_URL
+from countermark.audit.directory import check_free
 from countermark.audit.role_estimate import role_estimates, unmeasured
+from countermark.cli.given import witness_urls
+from countermark.cli.handed_over import refuse_broken
 from countermark.cli.key import open_key
+from countermark.cli.lines import say
 from countermark.cli.output import (
     emit,
     home_option,
@@ -34,9 +36,11 @@ from countermark.cli.output import (
     print_summary,
     working,
 )
+from countermark.cli.placing import outside
+from countermark.cli.plan_words import check_waiting
 from countermark.cli.progress import Progress
 from countermark.cli.roles import driver_option, print_roles, role_option, roles_asked
-from countermark.errors import EvidenceError, UsageError
+from countermark.errors import EvidenceError, UsageError, to_paste
 from countermark.evidence import SigningKey, parse_seed, read_trust, remember
 from countermark.evidence.dsse import MAX_LINE
 from countermark.evidence.keys import key_path
@@ -47,20 +51,11 @@ from countermark.report import render
 from countermark.verify import Verdict
 from countermark.verify import verify as check
 
-
-def _witness_urls(ctx: click.Context, option: click.Parameter, urls: tuple[str, ...]) -> list[str]:
-    del ctx
-    for url in urls:
-        if not re.fullmatch(WITNESS_URL, url):
-            raise click.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8407", param=option)
-    return list(urls)
-
-
 witness_option = click.option(
     "--witness",
     "witnesses",
     multiple=True,
-    callback=_witness_urls,
+    callback=witness_urls,
     metavar="URL",
     help="Have every checkpoint cosigned by the witness at this address; repeatable.",
 )
@@ -166,15 +161,20 @@ def run(*, out: Path | None, dry_run: bool, home: Path, as_json: bool, **asked: 
     if countersignatures:
         raise UsageError("a countersignature is of a plan", hint="name it: --plan DIR")
     request = requested(asked)
-    key = None if dry_run else open_key(home)
+    if out is not None:
+        outside(out)
     with working("drawing scenarios and making the plan"):
         audit = make_audit(request)
+    refuse_broken(audit.roles)
+    audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    if not dry_run:
+        check_free(audit_dir)
+    key = None if dry_run else open_key(home)  # none is made for what cannot be planned
     for line in unmeasured(audit):
         click.echo(line, err=True)
     if key is None:
         _print_estimate([*estimate(audit, request), *role_estimates(audit, request)], as_json=as_json)
         return 0
-    audit_dir = out or Path("audits") / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     with Progress() as progress:
         outcomes = carry_out(request, audit_dir, key, progress, audit=audit)
     return _conclude(audit_dir, outcomes, key, home, as_json=as_json)
@@ -195,7 +195,7 @@ def resume(
 
     No finished trial is lost or counted twice; what was in flight is recorded as interrupted and run again.
     """
-    key = open_key(home)
+    key = _planners_key(home)
     with Progress() as progress:
         if close:
             close_as_it_stands(audit_dir, key, progress, **said)
@@ -221,21 +221,27 @@ def _refuse_other_choices() -> None:
         )
 
 
+def _planners_key(home: Path) -> SigningKey:
+    """The auditor's key; none is made, since one has signed the plan already. Raises `UsageError`."""
+    if not key_path(home, "auditor").exists():
+        raise UsageError(f"{home} holds no auditor's key", hint="name the --home whose key signed the plan")
+    return open_key(home)
+
+
 def _run_plan(
     plan_dir: Path, countersignatures: object, asked: dict[str, object], home: Path, *, as_json: bool
 ) -> int:
     assert isinstance(countersignatures, tuple)
-    if not key_path(home, "auditor").exists():
-        raise UsageError(f"{home} holds no auditor's key", hint="name the --home whose key signed the plan")
-    key = open_key(home)
-    lines = [read_capped(path, max_bytes=MAX_LINE) for path in countersignatures]
+    check_waiting(plan_dir, *(word for path in countersignatures for word in ("--countersignature", path)))
+    key = _planners_key(home)
+    signed = {str(path): read_capped(path, max_bytes=MAX_LINE) for path in countersignatures}
     budget = asked["budget"]
     with Progress() as progress:
         outcomes = carry_out_plan(
             plan_dir,
             key,
             progress,
-            countersignatures=lines,
+            countersignatures=signed,
             budget_usd=budget if isinstance(budget, str) else None,
             witnesses=_strings(asked["witnesses"]),
         )
@@ -345,19 +351,17 @@ def _print_result(audit_dir: Path, report: Report, verdict: Verdict, *, as_json:
     print_summary(report)
     if report.coverage["planted"]:
         covered, planted = report.coverage["covered"], report.coverage["planted"]
-        click.echo(
-            f"Simulations: {covered} of {planted} intervals cover the planted rate (about 95 % should)."
-        )
+        say(f"Simulations: {covered} of {planted} intervals cover the planted rate (about 95 % should).")
     print_roles(report)
     print_claims(report)
     print_deviations(report)
     for line in verdict.closing_lines():
-        click.echo(line)
+        say(line)
     if "cosigned" in report.evidence:
         facts = report.evidence
-        click.echo(f"Cosigned by {facts['witnesses']} at {facts['cosigned']} of {facts['size']} records")
+        say(f"Cosigned by {facts['witnesses']} at {facts['cosigned']} of {facts['size']} records")
     click.echo(f"Page: {page}")
-    click.echo(f"Check it again, anywhere: countermark verify {audit_dir}")
+    click.echo(f"Check it again, anywhere: {to_paste('verify', audit_dir)}")
 
 
 def _print_estimate(estimates: list[Estimate], *, as_json: bool) -> None:

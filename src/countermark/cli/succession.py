@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
+from countermark.cli.given import faults_of, paste_at_home, policy_of
+from countermark.cli.lines import example
 from countermark.cli.output import emit, home_option, json_option, printable
+from countermark.cli.placing import outside
 from countermark.errors import UsageError
 from countermark.evidence import SigningKey
 from countermark.evidence.keys import key_path
@@ -25,7 +28,11 @@ _out_option = click.option(
 
 
 @click.command(
-    "rotate", epilog="Example: countermark key rotate --to auditor-2027 --out rotation.intoto.jsonl"
+    "rotate",
+    epilog=example(
+        "countermark key new --name auditor-2027",
+        "countermark key rotate --to auditor-2027 --out rotation.intoto.jsonl",
+    ),
 )
 @click.option("--name", default="auditor", show_default=True, help="The key that names its successor.")
 @click.option("--to", "successor", required=True, help="The successor, made by `key new --name`.")
@@ -47,7 +54,9 @@ def rotate(*, name: str, successor: str, out: Path, home: Path, as_json: bool) -
 
 @click.command(
     "withdraw",
-    epilog="Example: countermark key withdraw --since 2026-11-01T00:00:00Z --reason 'laptop lost' --out withdrawal.intoto.jsonl",
+    epilog=example(
+        "countermark key withdraw --since 2026-11-01T00:00:00Z --reason 'laptop lost' --out withdrawal.intoto.jsonl"
+    ),
 )
 @click.option("--name", default="auditor", show_default=True, help="The key to withdraw.")
 @click.option(
@@ -72,7 +81,7 @@ def withdraw_command(*, name: str, since: datetime, reason: str, out: Path, home
     )
 
 
-@click.command("follow", epilog="Example: countermark key follow rotation.intoto.jsonl")
+@click.command("follow", epilog=example("countermark key follow rotation.intoto.jsonl"))
 @click.argument("statement", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--trust",
@@ -86,7 +95,10 @@ def follow(*, statement: Path, trust: Path | None, home: Path, as_json: bool) ->
 
     Compare a successor's fingerprint with its owner over another channel first: whoever has the old key can name one.
     """
-    said = read_statement(read_capped(statement, max_bytes=2 * 1024 * 1024))
+    data = read_capped(statement, max_bytes=2 * 1024 * 1024)
+    with faults_of(statement, "key-statement", "give what `countermark key rotate` or `key withdraw` wrote"):
+        said = read_statement(data)
+    policy_of(trust, home)
     policy = follow_statement(trust or home, said)
     shown: dict[str, Any] = {"policy": str(trust or home / TRUST)}
     if isinstance(said, Rotation):
@@ -111,13 +123,16 @@ def _existing(home: Path, name: str) -> SigningKey:
     from countermark.cli.key import open_key
 
     if not key_path(home, name).exists():
-        raise UsageError(f"there is no key {name} in {home}", hint=f"countermark key new --name {name}")
+        raise UsageError(
+            f"there is no key {name} in {home}", hint=paste_at_home("key", "new", "--name", name)
+        )
     return open_key(home, name)
 
 
 def _written(out: Path, data: bytes, shown: dict[str, str], *, as_json: bool) -> int:
     if out.exists():
         raise UsageError(f"{out} is there already", hint="choose another --out")
+    outside(out)
     write_atomic(out, data)
     if as_json:
         emit({**shown, "out": str(out)})

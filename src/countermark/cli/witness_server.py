@@ -24,13 +24,21 @@ _log = logging.getLogger(__name__)
 
 
 class WitnessServer(ThreadingHTTPServer):
-    """Listens and answers, one request a connection, so many at once, each for so long and no longer."""
+    """Listens and answers, one request a connection, so many at once, each for so long and no longer.
+
+    Args:
+        address: Host and port; port 0 takes a free one.
+        witness: Whose door it is. Without one it listens, and may not serve before `witness` is set.
+    """
+
+    witness: Witness
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], witness: Witness) -> None:
-        self.witness = witness
+    def __init__(self, address: tuple[str, int], witness: Witness | None = None) -> None:
+        if witness is not None:
+            self.witness = witness
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         if ":" in address[0]:
             self.address_family = socket.AF_INET6

@@ -63,10 +63,11 @@ async def answered(talk: Talk, tools: Mapping[str, ScriptedTool]) -> None:
         if not reply.tool_calls or not tools:
             return
         for place, call in enumerate(reply.tool_calls):
-            talk.say(Message(role="tool", content=_result(tools, call, place), tool_call_id=call.id))
+            talk.say(Message(role="tool", content=result_of(tools, call, place), tool_call_id=call.id))
 
 
-def _result(tools: Mapping[str, ScriptedTool], call: ToolCall, place: int) -> str:
+def result_of(tools: Mapping[str, ScriptedTool], call: ToolCall, place: int) -> str:
+    """The text that answers a call; `place` counts the calls of its turn from 0."""
     if place >= MAX_CALLS:
         return "error: too many calls in one turn"
     tool = tools.get(call.name)

@@ -1,6 +1,7 @@
 """Where an audit keeps its cosignatures: evidence/run-1/cosigned/<size>.note, and the keys that witnesses claim."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from countermark.errors import EvidenceError, InvalidDocument, SignerUnknown, UnsafePath
@@ -30,6 +31,9 @@ def add_cosignature(
 ) -> None:
     """Keep a cosignature of the checkpoint at `size`, and the public key of the witness that gave it.
 
+    One that the same key gave under the same name before stays in its place: the earlier its time, the shorter a record is
+    known to have stood unseen.
+
     Args:
         audit_dir: Where the checkpoint lies.
         size: Of the log, at the checkpoint.
@@ -41,7 +45,36 @@ def add_cosignature(
     path = audit_dir / (name or f"{COSIGNED}/{cosigned_name(size)}")
     before = split_cosigned(read_capped(path, max_bytes=MAX_COSIGNED), note) if path.exists() else []
     write_atomic(audit_dir / (key_name or f"{WITNESS_KEYS}/{key.fingerprint}.pub.pem"), key.pem)
-    write_atomic(path, join_cosigned(note, [*before, line]))
+    given = open_cosignature(line, note, [key])
+    if cosignature_there(audit_dir, size, key, given.name, name=name) is None:
+        write_atomic(path, join_cosigned(note, [*before, line]))
+
+
+def cosignature_there(
+    audit_dir: Path, size: int, key: PublicKey, witness: str, *, name: str = ""
+) -> Cosignature | None:
+    """The cosignature of the checkpoint at `size` that this key gave under the name `witness`, if one is kept and holds.
+
+    Args:
+        audit_dir: Where the checkpoint lies.
+        size: Of the log, at the checkpoint.
+        key: The witness's.
+        witness: Its name.
+        name: The file to look in, as for `read_cosignatures`.
+
+    Raises:
+        EvidenceError: The file is not the checkpoint with cosignatures after it.
+    """
+    path = audit_dir / (name or f"{COSIGNED}/{cosigned_name(size)}")
+    if not path.exists():
+        return None
+    note = read_capped(audit_dir / RUN / CHECKPOINTS / cosigned_name(size), max_bytes=MAX_NOTE)
+    for line in split_cosigned(read_capped(path, max_bytes=MAX_COSIGNED), note):
+        with suppress(EvidenceError, SignerUnknown):
+            found = open_cosignature(line, note, [key])
+            if found.name == witness:
+                return found
+    return None
 
 
 def cosigned_name(size: int) -> str:

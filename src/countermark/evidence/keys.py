@@ -198,6 +198,21 @@ def is_encrypted(path: Path) -> bool:
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in read_capped(path, max_bytes=_MAX_PEM)
 
 
+def why_no_key(path: Path) -> str:
+    """What keeps that file from being a private key, as far as can be told without a passphrase, or nothing.
+
+    Raises `UnsafePath`.
+    """
+    try:
+        key = serialization.load_pem_private_key(read_capped(path, max_bytes=_MAX_PEM), None)
+    except TypeError:  # it wants a passphrase, so it was read that far
+        return ""
+    except (ValueError, UnsupportedAlgorithm):
+        return "is no private key"
+    accepted = isinstance(key, Ed25519PrivateKey | ec.EllipticCurvePrivateKey) and _public(key.public_key())
+    return "" if accepted else "is a private key of a kind that is not accepted"
+
+
 def mode_warning(path: Path) -> str:
     """What is wrong with who may read the private key in that file, or nothing."""
     mode = stat.S_IMODE(path.stat().st_mode)

@@ -96,12 +96,10 @@ def cosign(key: SigningKey, name: str, note: bytes, time: int) -> bytes:
         time: Seconds since 1970 by the witness's clock.
 
     Raises:
-        EvidenceError: No name a note can bear.
-        UsageError: The key is not Ed25519.
+        UsageError: No name a note can bear, or the key is not Ed25519.
     """
     require_ed25519(key.public, "a witness")
-    if not _NAME.fullmatch(name):
-        raise EvidenceError(f"{name!r} cannot be a witness's name: printable, no space, no plus sign")
+    require_witness_name(name)
     stamp = time.to_bytes(8)
     signed = key_hash(name, key.public, _COSIGNATURE) + stamp + key.sign(_cosigned_text(time, note))
     return f"— {name} {base64.b64encode(signed).decode()}\n".encode()
@@ -147,6 +145,15 @@ def split_cosigned(data: bytes, note: bytes) -> list[bytes]:
     if not all(_COSIGNED_LINE.fullmatch(_text(line)) for line in lines) or join_cosigned(note, lines) != data:
         raise EvidenceError("its cosignatures are malformed, out of order or repeated")
     return lines
+
+
+def require_witness_name(name: str) -> None:
+    """See that a witness can sign notes under this name. Raises `UsageError`."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a witness's name",
+            hint="up to 200 printable ASCII letters, digits and signs, no space, no plus sign, such as lab.example/witness",
+        )
 
 
 def require_ed25519(key: PublicKey, whose: str) -> None:

@@ -26,7 +26,7 @@ from countermark.evidence.lines import (
     read_log,
     read_public_log,
 )
-from countermark.evidence.manifest import MANIFEST, MAX_MANIFEST, SIGNATURES
+from countermark.evidence.manifest import MANIFEST, MAX_MANIFEST, SIGNATURES, parse_manifest
 from countermark.evidence.parts import Blob, parse_blob
 from countermark.evidence.redacting import open_seal, sign_copy
 from countermark.evidence.withholding import LIST, MAX_LIST, SEALED, Redaction, parse_redaction
@@ -36,6 +36,8 @@ from countermark.issues import Issues
 MAX_SEALED = MAX_LINE + MAX_BLOB + 1024 * 1024
 MAX_KEYS = 256
 _MAX_KEY_FILE = 1024 * 1024
+_OTHER_KEYS = "no matching keys"
+"""How age says that a file is for somebody else, and not broken."""
 
 
 class Plaintext(NamedTuple):
@@ -45,6 +47,16 @@ class Plaintext(NamedTuple):
     blob: Blob
     data: bytes
     """The transcript's bytes."""
+
+
+class Locked(str):
+    """Why a ciphertext was not opened, where nothing is wrong with it: it is for other keys than those at hand."""
+
+    __slots__ = ()
+
+
+class _NotForUs(EvidenceError):
+    """None of the keys at hand is among a ciphertext's recipients."""
 
 
 def read_list(copy: Path) -> Redaction:
@@ -107,8 +119,8 @@ def seal_to(
 ) -> int:
     """Encrypt what a copy withholds, and sign the copy again; the list stays as it is. Returns how many were encrypted.
 
-    What was encrypted before stays as it is. Killed in between, the copy lacks its files in the manifest until this is
-    run again.
+    Killed in between, the copy lacks its files in the manifest until this is run again, which makes all of them anew: who
+    could read those that nobody signed is not known.
 
     Args:
         copy: A redacted copy.
@@ -118,15 +130,18 @@ def seal_to(
         tick: Called after each.
 
     Raises:
-        UsageError: `copy` is no copy of `audit`.
+        UsageError: `copy` is no copy of `audit`, withholds nothing of the log, or is sealed to reviewers already.
         EvidenceError: One of them is not as it was sealed, or not by this key.
     """
     pyrage, redaction = _pyrage(), read_list(copy)
     sealed = open_seal(audit, key)
     check_own(copy, key)
     if redaction.original != sealed.subjects[MANIFEST]:
-        raise UsageError(f"{copy} is a copy of another audit than {audit}")
-    wanted = [seq for seq in withheld_seqs(redaction) if not (copy / name_of(seq)).exists()]
+        raise UsageError(
+            f"{copy} is a copy of another audit than {audit}", hint="name the audit that the copy was made of"
+        )
+    wanted = withheld_seqs(redaction)
+    _refuse_to_seal(copy, wanted)
     lines = {line.seq: line for line in read_log(audit / RUN) if line.seq in set(wanted)}
     for seq in wanted:
         plain = format_line(lines[seq].leaf_salt, lines[seq].data) + read_blob(audit / RUN, seq)
@@ -134,6 +149,22 @@ def seal_to(
         tick()
     sign_copy(copy, key, sealed)
     return len(wanted)
+
+
+def _refuse_to_seal(copy: Path, wanted: Sequence[int]) -> None:
+    """Raise `UsageError` where there is nothing to encrypt, or it was encrypted and signed: to whom, no file says."""
+    if not wanted:
+        raise UsageError(
+            f"{copy} withholds no record and no transcript: there is nothing to encrypt to anybody",
+            hint="the seed is not shown to reviewers",
+        )
+    listed = parse_manifest(read_capped(copy / MANIFEST, max_bytes=MAX_MANIFEST, name=MANIFEST))
+    there = sum(name_of(seq) in listed for seq in wanted)
+    if there:
+        raise UsageError(
+            f"{copy} is sealed to reviewers already, {there} of {len(wanted)} withheld transcripts: nobody else gets them there",
+            hint="for other reviewers make another copy of the audit (`countermark evidence redact`) and seal that one",
+        )
 
 
 def check_own(copy: Path, key: SigningKey) -> None:
@@ -168,6 +199,8 @@ def open_sealed(copy: Path, identities: Sequence[Any]) -> Iterator[tuple[int, Pl
     for seq in sealed:
         try:
             yield seq, _opened(copy, seq, lines[seq].leaf, identities)
+        except _NotForUs as error:
+            yield seq, Locked(error.message)
         except (EvidenceError, InvalidDocument) as error:
             yield seq, error.message
         except InvalidJson as error:
@@ -180,7 +213,8 @@ def _opened(copy: Path, seq: int, leaf: bytes, identities: Sequence[Any]) -> Pla
     try:
         plain: bytes = pyrage.decrypt(data, list(identities))
     except pyrage.DecryptError as error:
-        raise EvidenceError(f"{name}: is not opened by these keys ({error})") from error
+        kind = _NotForUs if _OTHER_KEYS in str(error).lower() else EvidenceError
+        raise kind(f"{name}: is not opened by these keys ({error})") from error
     end = plain.find(b"\n", 0, MAX_LINE) + 1
     line = parse_line(plain[:end], seq)
     if line.leaf != leaf:

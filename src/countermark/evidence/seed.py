@@ -117,9 +117,20 @@ def sample_key(seed: str) -> str:
     return hmac.digest(seed.encode(), b"sample", hashlib.sha256).hex()
 
 
-def keep(home: Path, part: Nonce) -> None:
-    """Keep one's own part in HOME/parts/<commitment>.json, readable by its owner alone, until it is to be opened."""
+def keep(home: Path, part: Nonce, signer: str) -> None:
+    """Keep one's own part in HOME/parts/<commitment>.json, readable by its owner alone, until it is to be opened.
+
+    Beside it `.signer`, the fingerprint of the key that signs the pack with it: another key's countersignature could open
+    the part, and no auditor could take it.
+    """
+    write_atomic(home / PARTS / f"{part.commitment}.signer", signer.encode(), mode=0o600)
     write_atomic(home / PARTS / f"{part.commitment}.json", canonical.encode(part.to_json()), mode=0o600)
+
+
+def signed_with(home: Path, commitment: str) -> str | None:
+    """Fingerprint of the key that signed the pack with one's own part, or None where that was not kept."""
+    path = home / PARTS / f"{commitment}.signer"
+    return read_capped(path, max_bytes=64).decode("ascii", "replace") if path.exists() else None
 
 
 def opened_for(home: Path, commitment: str) -> str | None:

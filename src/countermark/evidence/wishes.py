@@ -1,5 +1,6 @@
 """What to withhold, as a YAML file that people write: every fault in it at once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from countermark import strict_yaml
 from countermark.errors import InvalidDocument
 from countermark.evidence.selecting import WHAT, Wanted
+from countermark.evidence.settling import SEED
 from countermark.evidence.withholding import REASONS, check_day
 from countermark.files import read_capped
 from countermark.issues import Issues
@@ -39,26 +41,43 @@ def _wish(path: Path, number: int, value: Any, issues: Issues) -> Wanted | None:
     if not isinstance(value, dict):
         issues.add("wish", path, place, "is no mapping")
         return None
-    for name in [name for name in _MUST if not value.get(name)]:
-        issues.add("wish-lacks", path, f"{place}/{name}", "is missing")
-    for name in sorted(set(value) - {*_MUST, *_MAY}):
-        issues.add(
-            "wish-unknown", path, f"{place}/{name}", f"is no field; fields are {', '.join((*_MUST, *_MAY))}"
-        )
-    if value.get("what") and value["what"] not in WHAT:
-        issues.add("wish-what", path, f"{place}/what", f"is none of {', '.join(WHAT)}")
-    if value.get("reason") and value["reason"] not in REASONS:
-        issues.add("wish-reason", path, f"{place}/reason", f"is none of {', '.join(REASONS)}")
+    for code, name, message, hint in (*_fields(value), *_words(value), *_limits(value)):
+        issues.add(code, path, f"{place}/{name}", message, hint)
+    return _made(value) if len(issues) == before else None
+
+
+_Fault = tuple[str, str, str, str]
+"""Code, field, message, hint."""
+
+
+def _fields(value: dict[Any, Any]) -> Iterator[_Fault]:
+    for name in _MUST:
+        if not value.get(name):
+            yield "wish-lacks", name, "is missing", ""
+    for name in sorted(set(map(str, value)) - {*_MUST, *_MAY}):
+        yield "wish-unknown", name, f"is no field; fields are {', '.join((*_MUST, *_MAY))}", ""
+
+
+def _words(value: dict[Any, Any]) -> Iterator[_Fault]:
+    for name, code, known in (("what", "wish-what", WHAT), ("reason", "wish-reason", tuple(REASONS))):
+        if value.get(name) and value[name] not in known:
+            yield code, name, f"is none of {', '.join(known)}", ""
     try:
         check_day(str(value.get("until") or "never"))
     except ValueError as error:
-        issues.add("wish-until", path, f"{place}/until", str(error))
+        yield "wish-until", "until", str(error), ""
+
+
+def _limits(value: dict[Any, Any]) -> Iterator[_Fault]:
     for name in ("tests", "subjects"):
         if not _texts(value.get(name, ["*"])):
-            issues.add("wish-list", path, f"{place}/{name}", "is no list of patterns")
-    if not _numbers(value.get("records", [])):
-        issues.add("wish-list", path, f"{place}/records", "is no list of record numbers, from 0")
-    return _made(value) if len(issues) == before else None
+            yield "wish-list", name, "is no list of patterns", ""
+    if not _numbers(value.get("records", [0])):
+        yield "wish-list", "records", "is no list of record numbers, from 0", ""
+    if value.get("what") == SEED:
+        for name in _MAY:
+            if name in value:
+                yield "wish-seed", name, "limits nothing: an audit has one seed", "leave it out"
 
 
 def _made(value: dict[str, Any]) -> Wanted:
@@ -78,4 +97,4 @@ def _texts(value: Any) -> bool:
 
 
 def _numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+    return isinstance(value, list) and bool(value) and all(type(one) is int and one >= 0 for one in value)

@@ -13,6 +13,7 @@ from countermark.canonical import InvalidJson, decode
 from countermark.errors import GradingError
 from countermark.graders.judge_prompt import FRAME, Block, block_of, blocks_in, system_text, user_text
 from countermark.graders.registry import Grader, grader
+from countermark.graders.wires import read_asked
 from countermark.records import Exchange, Grade, JudgeScale, Outcome, PlannedJudge, PlannedTest, Transcript
 
 GRADER = "grader"
@@ -134,24 +135,6 @@ def said(exchange: Exchange) -> str:
     return ""
 
 
-def strings_in(text: str) -> list[str]:
-    """Every string in a JSON text; [] where it is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    found, left = [], [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, str):
-            found.append(one)
-        elif isinstance(one, dict):
-            left.extend(one.values())
-        elif isinstance(one, list):
-            left.extend(one)
-    return found
-
-
 def _verdict(judge: PlannedJudge, transcript: Transcript, subject: str) -> tuple[Verdict | None, str]:
     """The verdict in the judge's exchanges, or why there is none."""
     if judge.frame != FRAME:
@@ -176,18 +159,24 @@ def _verdict(judge: PlannedJudge, transcript: Transcript, subject: str) -> tuple
 def _check_shown(exchange: Exchange, judge: PlannedJudge, own: Block, faults: Sequence[str]) -> int:
     """See that the call held frame, rubric and transcript and no word more; how many transcripts. Raises `GradingError`.
 
-    An answer that could not be read may have been asked for again with its fault, and with nothing else.
+    An answer that could not be read may have been asked for again with its fault, and with nothing else. By which model and how
+    it was sampled is the plan's, which `verify` holds it against.
     """
-    texts = strings_in(exchange.request)
-    for text in texts:
-        blocks = blocks_in(text)
-        if own in blocks and text in {user_text(judge, blocks, fault) for fault in faults}:
-            if system_text() not in texts:
-                break
-            return len(blocks)
-    raise GradingError(
-        "the judge was shown another frame, rubric or transcript than the plan and the evidence have"
-    )
+    asked = read_asked(exchange.request)
+    if asked is None:
+        raise GradingError("what the judge was asked cannot be read, so nobody can say what it was shown")
+    text = asked.turns[-1][1] if asked.turns else ""
+    blocks = blocks_in(text)
+    fair = own in blocks and text in {user_text(judge, blocks, fault) for fault in faults}
+    if not fair or asked.turns != (("system", system_text()), ("user", text)):
+        raise GradingError(
+            "the judge was shown another frame, rubric or transcript than the plan and the evidence have, or a word more"
+        )
+    if asked.tools or asked.more or asked.cap != judge.max_tokens * len(blocks):
+        raise GradingError(
+            "the judge was given tools, fields or a cap on its answer that the plan does not have"
+        )
+    return len(blocks)
 
 
 def _read_one(value: object, judge: PlannedJudge, mark: str) -> Verdict:

@@ -22,7 +22,7 @@ from countermark.pack.read import (
     received_files,
     reference_packs,
 )
-from countermark.pack.skeleton import init_pack
+from countermark.pack.skeleton import STANDS_FOR, init_pack
 from countermark.pack.stated import Stated, stated_claims
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "PACK_MANIFEST",
     "PACK_SCHEMA",
     "PACK_SIGNATURES",
+    "STANDS_FOR",
     "WEIGHTS_FILE",
     "Checked",
     "Entry",

@@ -1,5 +1,6 @@
 """The checklist of what a pack says (items I, A and D): each is given, declared absent with a reason, or withheld."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -76,11 +77,11 @@ def checklist(pack: FullPack | ReleasePack) -> tuple[Entry, ...]:
     return tuple(_entry(pack, item, reasons) for item in ITEMS)
 
 
-def check_items(pack: FullPack, issues: Issues) -> None:
-    """Codes `item-missing` (neither given nor declared absent) and `item-both`."""
+def check_items(pack: FullPack, issues: Issues, unread: Collection[str] = ()) -> None:
+    """Codes `item-missing` (neither given nor declared absent) and `item-both`; what lies in a file unread is not missing."""
     for entry in checklist(pack):
         item = entry.item
-        if entry.state == "missing":
+        if entry.state == "missing" and not any(name.startswith(item.file) for name in unread):
             issues.add(
                 "item-missing",
                 PACK_FILE,

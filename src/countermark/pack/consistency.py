@@ -1,6 +1,7 @@
 """What the documents of one pack say of one another: names that lead nowhere, classes that cannot hold, missing salts."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from countermark.issues import Issues
@@ -51,6 +52,13 @@ def _check_names(pack: FullPack, issues: Issues) -> None:
             issues.add("unknown-name", PACK_FILE, f"{place}/prompt", f"{variant.prompt} is not there")
         if variant.door and variant.kind == "endpoint" and _provider(variant.door) != _provider(variant.id):
             issues.add("unknown-name", PACK_FILE, f"{place}/door", "is another provider's than the id")
+
+
+def check_ids(raw: object, issues: Issues) -> None:
+    """Ids of variants that stand twice in a `pack.json` that is not whole yet: code `twice`."""
+    variants = raw.get("variants") if isinstance(raw, dict) else None
+    ids = [one.get("id") for one in variants if isinstance(one, dict)] if isinstance(variants, list) else []
+    _once([one.casefold() for one in ids if isinstance(one, str)], PACK_FILE, "/variants", issues)
 
 
 def _check_claims(pack: FullPack, issues: Issues) -> None:
@@ -141,8 +149,8 @@ def _check_salts(pack: FullPack, issues: Issues) -> None:
 
 
 def _once(ids: list[str], file: str, place: str, issues: Issues) -> None:
-    for one in sorted({one for one in ids if ids.count(one) > 1}):
-        issues.add("twice", file, place, f"{one!r} stands twice")
+    for one in sorted(one for one, count in Counter(ids).items() if count > 1):
+        issues.add("twice", file, place, f"{shown(one)!r} stands twice")
 
 
 def _provider(subject: str) -> str:

@@ -11,7 +11,7 @@ from countermark.errors import UnsafePath
 from countermark.files import inside, read_capped
 from countermark.issues import Issues
 from countermark.pack.checklist import check_items
-from countermark.pack.consistency import check_consistency
+from countermark.pack.consistency import check_consistency, check_ids
 from countermark.pack.cover import Cover
 from countermark.pack.document import PACK_SCHEMA, PackSubject, ReleasePack
 from countermark.pack.full import (
@@ -205,6 +205,7 @@ def _read_full(
     hidden = frozenset(name for name in absent if terms and _may_be_withheld(terms, name, on))
     _compare(directory, names, sums, hidden, issues)
     if cover is None or terms is None or None in parts.values() or None in prompts.values():
+        check_ids(raw, issues)
         return None
     pack = FullPack(
         cover=cover,
@@ -216,7 +217,7 @@ def _read_full(
         withheld=hidden,
     )
     check_consistency(pack, {*names, *hidden} - {*_NOT_LISTED}, issues)
-    check_items(pack, issues)
+    check_items(pack, issues, [WEIGHTS_FILE] if weights and not listed else ())
     return pack
 
 
@@ -248,6 +249,8 @@ def _model_signature(directory: Path, names: list[str], issues: Issues) -> bytes
 
 
 def _check_weights(pack: FullPack | ReleasePack | None, directory: Path, issues: Issues) -> None:
+    if any(issue.file == WEIGHTS_FILE for issue in issues):
+        return  # it lists weights by lines that cannot be read, each told already
     if not isinstance(pack, FullPack) or not pack.weights:
         issues.add("weights-none", WEIGHTS_FILE, "", "lists no weights to hold these against")
         return

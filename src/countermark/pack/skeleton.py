@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from countermark.errors import InvalidDocument, UsageError
 from countermark.files import inside, slug, write_atomic
-from countermark.pack.cover import COVER_SCHEMA, Developer, Model, Release
-from countermark.pack.fields import SUBJECT_ID, unwrapped
+from countermark.pack.cover import COVER_SCHEMA, Developer, Model, Release, Variant
+from countermark.pack.fields import SUBJECT_ID, Line, unwrapped
 from countermark.pack.full import GUIDE, PACK_FILE, PARTS, TERMS_FILE, WEIGHTS_FILE, readable
 from countermark.pack.parts import Endpoint
 from countermark.pack.terms import Terms
@@ -20,6 +20,8 @@ from countermark.pack.terms import Terms
 _GUIDE = Path(__file__).parent / "skeleton" / GUIDE
 _PROMPT = Path(__file__).parent / "skeleton" / "prompt.md"
 Kind = Literal["endpoint", "weights"]
+STANDS_FOR: tuple[str, ...] = get_args(Variant.model_fields["stands_for"].annotation)
+"""What a variant may stand for, as `pack.json` names it."""
 
 
 def init_pack(
@@ -32,14 +34,16 @@ def init_pack(
         model: Subject id, `provider/model`; for weights a name is enough.
         developer: Who hands over.
         kind: Reached over an API, or weights that the auditor runs.
-        variants: Names of the configurations handed over, such as `deployed` and `safeguards_off`; one by default.
+        variants: What the configurations handed over stand for, each of `STANDS_FOR` at most once; one by default.
 
     Returns:
         The files written.
 
     Raises:
         InvalidDocument: The directory holds something.
+        UsageError: Model, developer or variants cannot be what is said; everything wrong at once.
     """
+    _check_asked(model, developer, kind, variants)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InvalidDocument(
             [f"{directory}: [not-empty] is there already and is not an empty directory"], ["not-empty"]
@@ -70,7 +74,6 @@ def blank(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _cover(model: str, developer: str, kind: Kind, variants: Sequence[str]) -> dict[str, Any]:
-    stands = {"deployed", "safeguards_off", "helpful_only", "reasoning_on", "reasoning_off", "prototype"}
     name = _subject(model, kind)
     several = len(variants) > 1
     return {
@@ -83,7 +86,7 @@ def _cover(model: str, developer: str, kind: Kind, variants: Sequence[str]) -> d
                 "id": f"{name}@{slug(variant)}" if several else name,
                 "kind": kind,
                 "version": "todo: snapshot, date or digest of this variant",
-                "stands_for": variant if variant in stands else "other",
+                "stands_for": variant,
                 "description": "todo: how it differs from the other variants",
                 **({"door": name} if several and kind == "endpoint" else {}),
                 "safeguards_on": [],
@@ -94,11 +97,34 @@ def _cover(model: str, developer: str, kind: Kind, variants: Sequence[str]) -> d
     }
 
 
+def _check_asked(model: str, developer: str, kind: Kind, variants: Sequence[str]) -> None:
+    """See that a pack can be made of it. Raises `UsageError` with everything that is wrong."""
+    faults, hints = [], []
+    if not _is_line(model) or not re.fullmatch(SUBJECT_ID, _subject(model, kind)):
+        faults.append(f"{model!r} names no model")
+        hints.append("write provider/model, such as openai/gpt-4.1")
+    if not _is_line(developer):
+        faults.append(f"{developer!r} names no developer")
+        hints.append("name the organisation, on one line")
+    unknown = [one for one in dict.fromkeys(variants) if one not in STANDS_FOR]
+    faults += [f"no variant {one!r}" for one in unknown]
+    faults += [f"variant {one} stands twice" for one in STANDS_FOR if variants.count(one) > 1]
+    if unknown:
+        hints.append(f"variants are {', '.join(STANDS_FOR)}; what pack.json then says of one can be changed")
+    if faults:
+        raise UsageError("; ".join(faults), hint="; ".join(hints) or "name each variant once")
+
+
+def _is_line(text: str) -> bool:
+    try:
+        TypeAdapter(Line).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def _subject(model: str, kind: Kind) -> str:
-    name = model if kind == "endpoint" else f"weights/{slug(model.rpartition('/')[2])}"
-    if not re.fullmatch(SUBJECT_ID, name):
-        raise UsageError(f"{model!r} names no model", hint="write provider/model, such as openai/gpt-4.1")
-    return name
+    return model if kind == "endpoint" else f"weights/{slug(model.rpartition('/')[2])}"
 
 
 def _terms() -> dict[str, Any]:

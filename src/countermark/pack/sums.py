@@ -10,11 +10,13 @@ from pathlib import Path
 from countermark.errors import UnsafePath
 from countermark.files import inside
 from countermark.issues import Issues
+from countermark.pack.scan import shown
 
 MAX_LINES = 100_000
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\n]+)")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+=,~-]{0,199}(/[A-Za-z0-9_][A-Za-z0-9._@+=,~-]{0,199}){0,15}")
 _CHUNK = 1024 * 1024
+_RENAME = "rename the file: ASCII letters, digits and . _ @ + = , ~ - can stand in a name"
 
 
 def parse_sums(data: bytes, file: str, issues: Issues) -> dict[str, str]:
@@ -26,11 +28,7 @@ def parse_sums(data: bytes, file: str, issues: Issues) -> dict[str, str]:
         issues: Where the faults go: codes `sums-ascii`, `sums-line`, `sums-name`, `sums-twice`, `sums-many`,
             `sums-empty`.
     """
-    try:
-        lines = data.decode("ascii").split("\n")
-    except UnicodeDecodeError as error:
-        issues.add("sums-ascii", file, f"byte {error.start}", "is not ASCII")
-        return {}
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
     if lines[-1] == "":
         lines.pop()
     if len(lines) > MAX_LINES:
@@ -101,7 +99,10 @@ def _read_line(
 ) -> None:
     file, issues = sink
     match = _LINE.fullmatch(line)
-    if match is None:
+    if not line.isascii():
+        what = f"names {shown(match[2])!r}: a name" if match else "is not ASCII: a line"
+        issues.add("sums-ascii", file, place, f"{what} is ASCII only", _RENAME)
+    elif match is None:
         issues.add(
             "sums-line",
             file,
@@ -110,12 +111,25 @@ def _read_line(
             "write it with sha256sum",
         )
     elif _NAME.fullmatch(match[2]) is None:
-        issues.add(
-            "sums-name", file, place, "names a file by a path that is absolute, climbs or is not plain"
-        )
+        why, hint = _not_plain(match[2])
+        issues.add("sums-name", file, place, f"names {shown(match[2])!r}: {why}", hint)
     elif match[2].casefold() in folded:
         issues.add(
             "sums-twice", file, place, f"{match[2]} stands twice, or differs from another in case only"
         )
     else:
         folded[match[2].casefold()] = sums[match[2]] = match[1]
+
+
+def _not_plain(name: str) -> tuple[str, str]:
+    """What about a name keeps it from being one of a pack's, and what to do."""
+    steps = name.split("/")
+    if {"", ".", ".."} & {*steps}:
+        why = "a path leads straight down from the directory of the files: never absolute, no `.` and no `..`"
+        return why, "list the files from the directory they lie in"
+    strange = "".join(dict.fromkeys(sign for sign in name if not re.fullmatch(r"[A-Za-z0-9._@+=,~/-]", sign)))
+    if strange:
+        return f"{', '.join(repr(sign) for sign in shown(strange))} cannot stand in a name", _RENAME
+    if any(not re.match(r"[A-Za-z0-9_]", step) for step in steps):
+        return "a name begins with a letter, a digit or _", _RENAME
+    return "a name is at most 200 signs long, and a path at most 16 levels deep", "move or rename the file"

@@ -20,6 +20,8 @@ SINGLE_ATTEMPT = (
     "openai-api-completions", "openrouter", "perplexity",
 )  # fmt: skip
 """Providers of Inspect's whose library can be told not to try again by itself (0.3.285)."""
+PROVIDER = r"[a-z][a-z0-9_-]{0,39}"
+"""How a provider's name is spelt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +104,7 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
 def split_id(subject_id: str) -> tuple[str, str]:
     """`provider/model` apart; the model's name may hold further slashes. Raises `UnknownSubject`."""
     provider, slash, model = subject_id.partition("/")
-    if (
-        not slash
-        or not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", provider)
-        or not model.strip()
-        or len(model) > 180
-    ):
+    if not slash or not re.fullmatch(PROVIDER, provider) or not model.strip() or len(model) > 180:
         raise UnknownSubject(
             f"{subject_id!r} names no live subject", hint="write provider/model, such as openai/gpt-4.1-mini"
         )

@@ -16,6 +16,7 @@ from countermark.evidence.identity import IDENTITY, IDENTITY_SCHEMA, MAX_IDENTIT
 from countermark.evidence.manifest import MANIFEST, MAX_MANIFEST, parse_manifest
 from countermark.files import read_capped
 from countermark.issues import Issues
+from countermark.verify import names
 from countermark.verify.packs import RECEIVED
 from countermark.verify.state import State
 from countermark.verify.verdict import Notes
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WEIGHTS = "identity/weights.sha256"
-_ENDPOINT = "identity/endpoint.json"
 _MOST_NAMES = 20
 NOTHING_BOUND = "what answered is not bound to what a pack names: nothing was hashed at load, no endpoint left a fingerprint"
 
@@ -42,6 +42,8 @@ class Shown:
         again: Names of loadings after which every file was hashed once more and found equal.
         doubt: Why it is bound by name only in spite of its lines; empty where nothing speaks against them.
         heard: Disclosed exchanges that name one of its loadings.
+        names: Names under which the runner asks for it, by its id or the door in its pack; empty where no pack is at hand.
+        unnamed: Disclosed exchanges whose request names no model that can be read.
         asked: Names under which the model was asked for.
         answered: Names that the answers give the model.
     """
@@ -52,6 +54,8 @@ class Shown:
     again: list[str] = field(default_factory=list)
     doubt: str = ""
     heard: int = 0
+    names: frozenset[str] = frozenset()
+    unnamed: int = 0
     asked: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
 
@@ -77,7 +81,8 @@ class Identity:
         """Hold the exchanges of one attempt against the subject's loadings, and note the model's names in them.
 
         Raises:
-            EvidenceError: An exchange names no loading of its subject, another's, or one that came later.
+            EvidenceError: An exchange asks for a model that the pack does not name for this subject; or it names no loading of
+                its subject, another's, or one that came later.
         """
         shown = self.subjects.get(record.subject)
         if shown is None:
@@ -86,6 +91,7 @@ class Identity:
             if exchange.role:
                 continue  # a judge or an attacker: not the subject
             request = _object(exchange.request)
+            names.check_asked(record.subject, shown, request.get("model"))
             _note(shown.asked, request.get("model"))
             _note(shown.answered, _object(exchange.response).get("model"))
             named = request.get("binding")
@@ -108,8 +114,10 @@ class Identity:
                 notes.partial(
                     f"{subject}: B0, by name only: no disclosed answer names the weights that {IDENTITY} says"
                 )
+            if shown.unnamed:
+                notes.partial(f"{subject}: {shown.unnamed} of its requests name no model that can be read")
             if shown.answered and not shown.loadings:
-                _compare_names(subject, shown, notes)
+                names.compare(subject, shown, notes)
 
 
 def check(state: State, notes: Notes) -> None:
@@ -121,9 +129,7 @@ def check(state: State, notes: Notes) -> None:
     }
     identity = Identity(
         subjects={
-            one.id: Shown(part=parts[one.pack_digest], pack=_pack(state, parts[one.pack_digest]))
-            for one in live
-            if one.pack_digest in parts
+            one.id: _shown(state, one.id, parts[one.pack_digest]) for one in live if one.pack_digest in parts
         }
     )
     for line, name in _lines(state, notes):
@@ -135,6 +141,11 @@ def check(state: State, notes: Notes) -> None:
     state.identity = identity
     if not any(shown.hosted for shown in identity.subjects.values()):
         notes.not_checked(NOTHING_BOUND)
+
+
+def _shown(state: State, subject: str, part: str) -> Shown:
+    pack = _pack(state, part)
+    return Shown(part=part, pack=pack, names=names.asked_for(subject, pack))
 
 
 def in_words(state: State) -> str:
@@ -197,12 +208,12 @@ def _is_whole(line: Mapping[str, Any]) -> bool:
             "weights_sha256": str(sha),
             "files": int(),
             "bytes": int(),
-            "loaded": [*names],
+            "loaded": [*files],
             "software": dict(),
             "settings": dict(),
             "at": str(),
         }:
-            return _SHA256.fullmatch(sha) is not None and all(isinstance(name, str) for name in names)
+            return _SHA256.fullmatch(sha) is not None and all(isinstance(name, str) for name in files)
         case {
             "event": "hashed again",
             "subject": str(),
@@ -312,13 +323,13 @@ def _say(state: State, subject: str, shown: Shown, notes: Notes) -> None:
             f"{subject}: B0, by name only: weights, served by somebody; nothing shows that they were hashed at load"
         )
     elif isinstance(shown.pack, FullPack):
-        endpoint = shown.pack.part(_ENDPOINT)
+        endpoint = shown.pack.part(names.ENDPOINT)
         if isinstance(endpoint, Endpoint):
             notes.say(
                 f"{subject}: B0, by name only: served at {endpoint.base_url}, declared as {endpoint.snapshot}"
             )
         elif f"{shown.part}{RECEIVED}{MANIFEST}" in state.digests:
-            notes.say(f"{subject}: B0, by name only: {shown.part}{_ENDPOINT} is not in this audit")
+            notes.say(f"{subject}: B0, by name only: {shown.part}{names.ENDPOINT} is not in this audit")
 
 
 def _say_hosted(subject: str, shown: Shown, notes: Notes) -> None:
@@ -337,42 +348,9 @@ def _say_hosted(subject: str, shown: Shown, notes: Notes) -> None:
         notes.partial(f"{IDENTITY}: {subject}: the weights were not hashed again after the last call")
 
 
-def _compare_names(subject: str, shown: Shown, notes: Notes) -> None:
-    from countermark.pack import FullPack
-
-    names = ", ".join(sorted(shown.answered))
-    pack = shown.pack
-    if not isinstance(pack, FullPack):
-        notes.say(f"{subject}: its answers call the model {names}; nobody declared what it is")
-        return
-    declared = list(_declared_names(subject, pack))
-    strange = [name for name in shown.answered if name not in shown.asked and not _fits(name, declared)]
-    if strange:
-        notes.partial(
-            f"{subject}: its answers call the model {', '.join(sorted(strange))}, which its pack does not declare"
-        )
-    else:
-        notes.say(f"{subject}: its answers call the model {names}, as asked for or as its pack declares")
-
-
-def _declared_names(subject: str, pack: "FullPack") -> Iterator[str]:
-    from countermark.pack.parts import Endpoint
-
-    endpoint = pack.part(_ENDPOINT)
-    yield from (variant.version for variant in pack.cover.variants if variant.id == subject)
-    yield pack.cover.model.version
-    if isinstance(endpoint, Endpoint):
-        yield endpoint.snapshot
-
-
-def _fits(name: str, declared: Sequence[str]) -> bool:
-    """Whether a name stands in what is declared, or a declared version, itself long enough to say something, in it."""
-    return any(name in one or (len(one) >= 4 and one in name) for one in declared)
-
-
-def _note(names: set[str], value: object) -> None:
-    if isinstance(value, str) and len(names) < _MOST_NAMES:
-        names.add(value[:200])
+def _note(found: set[str], value: object) -> None:
+    if isinstance(value, str) and len(found) < _MOST_NAMES:
+        found.add(value[:200])
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from countermark.canonical import InvalidJson
 from countermark.errors import EvidenceError
 from countermark.evidence.codec import from_checked
-from countermark.evidence.sealed import Plaintext, open_sealed
+from countermark.evidence.sealed import Locked, Plaintext, open_sealed
 from countermark.evidence.trust import TrustPolicy
 from countermark.records import TrialRecord
 from countermark.verify.check import verify_to
@@ -21,13 +21,17 @@ _LOG = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revealed:
-    """One ciphertext: the record's number, what is wrong with it or nothing, why it was not graded again or nothing."""
+    """One ciphertext: the record's number, what is wrong with it or nothing, why it was not graded again or nothing.
+
+    `locked`: it is for other keys, and that is the fault.
+    """
 
     seq: int
     fault: str
     not_graded: str
     data: bytes
     """The transcript's bytes; empty where there is a fault."""
+    locked: bool = False
 
 
 def check_sealed(
@@ -66,7 +70,7 @@ def check_sealed(
 
 def _revealed(seq: int, held: Plaintext | str, examiner: Examiner) -> Revealed:
     if isinstance(held, str):
-        return Revealed(seq=seq, fault=held, not_graded="", data=b"")
+        return Revealed(seq=seq, fault=held, not_graded="", data=b"", locked=isinstance(held, Locked))
     try:
         record = from_checked(TrialRecord, held.line.data)
         entry = Entry(seq=seq, record=record, commitment=str(held.line.record.get("transcript")))

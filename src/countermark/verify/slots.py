@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from countermark.analysis import Arm, ArmKey, Slot, arm_of, arms_of, queue
-from countermark.records import Outcome, Plan, Status, TrialRecord
+from countermark.records import Outcome, Plan, Status, TrialRecord, Usage
 from countermark.verify.verdict import Notes
 
 
@@ -221,6 +221,8 @@ def _sense(record: TrialRecord) -> Iterator[str]:
     if record.status is Status.OK and not record.final:
         yield "an attempt that was answered is not final: second tries after an answer are not allowed"
     usage = record.usage
+    if record.outcome is Outcome.NOT_RUN and (record.calls or usage != Usage() or record.roles):
+        yield "an attempt that was never made has calls or tokens"
     if min(record.calls, usage.input_tokens, usage.output_tokens, usage.unmetered) < 0:
         yield "calls or tokens below zero"
     if not (_TIME.fullmatch(record.started) and _TIME.fullmatch(record.ended)):

@@ -19,13 +19,16 @@ from countermark.records import PlannedTest, Status, Transcript, role_uses
 from countermark.verify import redaction
 from countermark.verify.items import Items
 from countermark.verify.opening import Opened, PartWithheld, open_transcript
+from countermark.verify.roles import Roles
 from countermark.verify.state import Entry, State
+from countermark.verify.turns import UNTOLD, check_drivers, check_turns, why_failed
 from countermark.verify.verdict import Notes
+from countermark.verify.wire import Wires
 
 STRANGERS_DATA = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What somebody else's code may raise on data that somebody else again has made up."""
 _MAX_FAULTS = 100
-_SCRIPTED = ("dialogue", "desk", "office")
+_FAILED = (Status.ERROR, Status.UNSUPPORTED)
 _NOT_INSTALLED = "their grader is not installed in that version"
 _NOT_SHOWN = "what their grader reads is withheld"
 
@@ -61,6 +64,8 @@ def check(state: State, notes: Notes) -> None:
     for test in state.plan.tests:
         examiner.items.check(test, state.draw.items[test.id], notes)
     del not_graded[""]
+    examiner.say(notes)
+    check_drivers(state.plan, notes)
     _say(state, not_graded, notes)
     if state.identity is not None:
         state.identity.conclude(notes)
@@ -75,6 +80,9 @@ class Examiner:
         self._tests = {test.id: test for test in state.plan.tests}
         self._graders = {test.id: _grader(test, notes) for test in state.plan.tests}
         self._judged = state.plan.role(GRADER) is not None
+        self._roles, self._wires = Roles(state.plan), Wires(state.plan)
+        self._plan, self._failed = state.plan, Counter[str]()
+        self._recordings = frozenset(one.id for one in state.plan.subjects if one.kind == "recording")
         self._awareness = state.plan.rules.awareness
         if self._awareness not in ("", AWARENESS):
             notes.partial(f"labels of {self._awareness} are not given again: {AWARENESS} is installed")
@@ -94,11 +102,40 @@ class Examiner:
         test = self._tests.get(record.test)
         if test is None:
             raise EvidenceError(f"is of a test that was not planned, {record.test}")
-        _check_script(test, entry, opened)
+        self._check_turns(test, entry, opened)
         _check_people(test, entry, opened)
+        if not _unshown(opened, "exchanges"):
+            self._roles.hear(test, opened.transcript.exchanges)
+            self._wires.hear(test, entry.record, opened)
         self._label_again(entry, opened)
         judging = Judging(subject=record.subject, judged=self._judged)
         return opened, _grade_again(entry, opened.transcript, self._graders[test.id], test, judging)
+
+    def say(self, notes: Notes) -> None:
+        """What could not be held against anything."""
+        self._roles.say(notes)
+        self._wires.say(notes)
+        for why, count in sorted(self._failed.items()):
+            told = f"{count} attempts came to their end and count as failed, so what was said in them is in no rate: {why}"
+            if why == UNTOLD:
+                notes.partial(told)
+            elif why:
+                notes.say(told)
+
+    def _check_turns(self, test: PlannedTest, entry: Entry, opened: Opened) -> None:
+        """Where the driver is a script, every turn stands where it belongs; and what came to its end counts."""
+        record, transcript, led = entry.record, opened.transcript, False
+        if test.driver == "replay" and record.status is Status.OK and record.subject not in self._recordings:
+            raise EvidenceError(f"is said to be replayed, and {record.subject} is no recording")
+        if test.driver == "attacker":
+            if _unshown(opened, "messages", "exchanges", "state"):
+                return
+            from countermark.verify.attacks import check_led  # what few audits need is imported for these
+
+            led = check_led(self._plan, transcript, ended=record.status is Status.OK)
+        over = check_turns(test, record, opened, led=led)
+        if over and record.status in _FAILED and not opened.withheld:
+            self._failed[why_failed(self._plan, test, record, transcript, self._graders[test.id])] += 1
 
     def _label_again(self, entry: Entry, opened: Opened) -> None:
         """Awareness by the rules that the plan names, where this version has them and nothing they read is withheld."""
@@ -168,35 +205,6 @@ def _same(what: str, recorded: object, said: object) -> None:
 
 def _unshown(opened: Opened, *fields: str) -> bool:
     return not opened.withheld.isdisjoint(fields)
-
-
-def _check_script(test: PlannedTest, entry: Entry, opened: Opened) -> None:
-    """Where the driver is a script, what was put to the subject is the scenario's dialogue, to the end if it answered."""
-    attacked = test.driver == "attacker"
-    if attacked and (
-        entry.record.status is not Status.OK or _unshown(opened, "messages", "exchanges", "state")
-    ):
-        return
-    if attacked and _was_led(opened.transcript):
-        return
-    if not (attacked or test.driver in _SCRIPTED) or _unshown(opened, "scenario", "messages"):
-        return
-    script = opened.transcript.scenario.dialogue
-    roles = ("system", "developer", "user")
-    put = tuple(message for message in opened.transcript.messages if message.role in roles)
-    whole = test.driver in ("dialogue", "attacker") and entry.record.status is Status.OK
-    if put != script[: len(put)] or (whole and len(put) < len(script)):
-        raise EvidenceError("what was put to the subject is not the scenario's dialogue")
-
-
-def _was_led(transcript: Transcript) -> bool:
-    """Whether an attacking model led the user's side, and then as its recorded answers have it."""
-    from countermark.verify.attacks import check_led, is_led  # what few audits need is imported for these
-
-    if not is_led(transcript):
-        return False
-    check_led(transcript)
-    return True
 
 
 def _check_people(test: PlannedTest, entry: Entry, opened: Opened) -> None:
